@@ -1,0 +1,1 @@
+//! The life of a Flink cluster and its job as a pure function. No IO.

