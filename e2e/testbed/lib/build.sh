@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Programs the bed runs, built from Go modules into a cache that all beds share.
+#
+# A program's file name carries its version, and for our own modules a digest of
+# their sources, so "is it built?" is one look at the file system. A build writes
+# to a scratch directory and renames when it is complete: what bears the final
+# name is whole.
+
+CACHE_DIR=${FLINK_OPERATOR_CACHE:-$HOME/.cache/flink-operator}
+PROGRAMS_DIR=$CACHE_DIR/bin
+GO_SOURCES=$TESTBED_DIR/go
+
+KUBERNETES_VERSION=v1.34.4
+ETCD_VERSION=v3.6.5
+COREDNS_VERSION=v1.12.4
+HELM_VERSION=v3.21.4
+KWOK_VERSION=v0.7.0
+
+# require_go: the oldest release that all modules above accept is 1.24.
+require_go() {
+  command -v go >/dev/null || die "Go is missing: install Go 1.24 or newer and put it on PATH"
+  local version major minor
+  version=$(GOTOOLCHAIN=local go env GOVERSION)
+  IFS=. read -r major minor _ <<<"${version#go}"
+  minor=${minor%%[!0-9]*}
+  ((major > 1 || minor >= 24)) || die "Go $version is too old: the test bed needs Go 1.24 or newer"
+}
+
+# source_digest MODULE: short digest of one of our modules.
+source_digest() {
+  (cd "$GO_SOURCES/$1" && cat ./*.go go.mod go.sum 2>/dev/null) | sha256sum | cut -c1-12
+}
+
+# program_path PROGRAM: where the finished program lies, or will lie.
+program_path() {
+  case $1 in
+    kubernetes) echo "$PROGRAMS_DIR/kubernetes-$KUBERNETES_VERSION-$(source_digest kubernetes)" ;;
+    etcd) echo "$PROGRAMS_DIR/etcd-$ETCD_VERSION-$(source_digest etcd)" ;;
+    credentials) echo "$PROGRAMS_DIR/credentials-$(source_digest credentials)" ;;
+    coredns) echo "$PROGRAMS_DIR/coredns-$COREDNS_VERSION" ;;
+    helm) echo "$PROGRAMS_DIR/helm-$HELM_VERSION" ;;
+    kwok) echo "$PROGRAMS_DIR/kwok-$KWOK_VERSION" ;;
+    *) die "unknown program $1" ;;
+  esac
+}
+
+# compile PROGRAM DIRECTORY: leave the program in DIRECTORY, under any name.
+compile() {
+  local stamp=k8s.io/component-base/version minor=${KUBERNETES_VERSION#v1.}
+  case $1 in
+    kubernetes)
+      compile_module kubernetes "$2" "-s -w -X $stamp.gitVersion=$KUBERNETES_VERSION -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*} -X $stamp.gitTreeState=clean" ;;
+    etcd | credentials) compile_module "$1" "$2" "-s -w" ;;
+    coredns) install_published "github.com/coredns/coredns@$COREDNS_VERSION" "$2" ;;
+    helm) install_published "helm.sh/helm/v3/cmd/helm@$HELM_VERSION" "$2" "-X helm.sh/helm/v3/internal/version.version=$HELM_VERSION" ;;
+    kwok) install_published "sigs.k8s.io/kwok/cmd/kwok@$KWOK_VERSION" "$2" ;;
+  esac
+}
+
+compile_module() {
+  (cd "$GO_SOURCES/$1" && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags "$3" -o "$2/$1" .)
+}
+
+install_published() {
+  (cd / && CGO_ENABLED=0 GOBIN=$2 go install -trimpath -ldflags "-s -w ${3:-}" "$1")
+}
+
+# build_program PROGRAM: build it unless the cache has it. Two builders wait for
+# each other, and the second finds the first one's result.
+build_program() {
+  local program=$1 target scratch
+  target=$(program_path "$program")
+  [[ -x $target ]] && return
+  require_go
+  mkdir -p "$PROGRAMS_DIR"
+  step "building $(basename "$target") (once; minutes on a small machine)"
+  (
+    flock 9
+    [[ -x $target ]] && exit
+    scratch=$(mktemp -d "$PROGRAMS_DIR/.building-$program.XXXXXX")
+    trap 'rm -rf "$scratch"' EXIT
+    compile "$program" "$scratch"
+    mv "$scratch"/* "$target"
+  ) 9>"$PROGRAMS_DIR/.lock-$program"
+}
