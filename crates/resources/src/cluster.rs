@@ -1,0 +1,49 @@
+//! The objects of one cluster, in the form in which they are sent.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::core::DynamicObject;
+
+/// Annotation on the JobManager Deployment (not on its pods) that names the deployment attempt which created it, so
+/// that an operator which lost the answer of its create call recognises its own object.
+pub const ATTEMPT_ANNOTATION: &str = "flinkdeployment.flink.apache.org/attempt";
+
+/// Everything that makes up one Flink cluster.
+///
+/// Objects are untyped on purpose: a pod template may use fields that are younger than the Kubernetes types that
+/// this operator was compiled with, and they must reach the API server as the user wrote them. All parts that are
+/// known have been checked against the Kubernetes types when this value was built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterObjects {
+    /// The JobManager Deployment, with the attempt annotation and an owner reference to the FlinkDeployment.
+    /// It is created first: its uid owns all the others.
+    pub deployment: DynamicObject,
+    /// Services, ConfigMaps and Secrets, in the order in which they are sent, without owner references.
+    pub dependents: Vec<DynamicObject>,
+}
+
+impl ClusterObjects {
+    /// The attempt that the Deployment is marked with.
+    #[must_use]
+    pub fn attempt(&self) -> Option<&str> {
+        self.deployment.metadata.annotations.as_ref()?.get(ATTEMPT_ANNOTATION).map(String::as_str)
+    }
+
+    /// The dependents, owned by the Deployment as the API server knows it: garbage collection then removes them
+    /// together with the Deployment.
+    #[must_use]
+    pub fn dependents_owned_by(&self, deployment_uid: &str) -> Vec<DynamicObject> {
+        let owner = OwnerReference {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            name: self.deployment.metadata.name.clone().unwrap_or_default(),
+            uid: deployment_uid.to_owned(),
+            controller: Some(true),
+            block_owner_deletion: Some(true),
+        };
+        let mut dependents = self.dependents.clone();
+        for dependent in &mut dependents {
+            dependent.metadata.owner_references = Some(vec![owner.clone()]);
+        }
+        dependents
+    }
+}
