@@ -5,6 +5,8 @@
 
 mod cluster;
 mod error;
+pub mod names;
+pub mod pod_template;
 
 pub use cluster::{ATTEMPT_ANNOTATION, ClusterObjects};
 pub use error::BuildError;
