@@ -1,0 +1,1 @@
+//! A model of a Flink cluster behind its REST API.
