@@ -3,8 +3,8 @@
 /// Declares the root object of a kind. Written here rather than with kube's derive because `spec` may be
 /// absent (a canary has none), which the derive cannot express.
 macro_rules! flink_kind {
-    ($(#[$meta:meta])* $kind:ident, $spec:ty, $status:ty, $plural:literal) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $kind:ident, $spec:ty, $status:ty, $plural:literal) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
         pub struct $kind {
             /// Name, namespace, labels and so on.
@@ -23,6 +23,8 @@ macro_rules! flink_kind {
             pub const KIND: &'static str = stringify!($kind);
             /// Plural name, as used in URLs and RBAC rules.
             pub const PLURAL: &'static str = $plural;
+            /// What `kubectl explain` says about the kind.
+            pub const DESCRIPTION: &'static str = concat!($($doc),*).trim_ascii();
 
             /// An object of that name, not yet in any namespace.
             #[must_use]

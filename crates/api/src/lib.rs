@@ -8,6 +8,8 @@
 mod text_enum;
 
 pub mod condition;
+#[cfg(feature = "crds")]
+pub mod crd;
 pub mod decode;
 mod deployment;
 pub mod error;
