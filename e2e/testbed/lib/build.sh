@@ -15,6 +15,7 @@ ETCD_VERSION=v3.6.5
 COREDNS_VERSION=v1.12.4
 HELM_VERSION=v3.21.4
 KWOK_VERSION=v0.7.0
+PAUSE_IMAGE=docker.io/library/testbed-pause:1
 
 # require_go: the oldest release that all modules above accept is 1.24.
 require_go() {
@@ -28,7 +29,7 @@ require_go() {
 
 # source_digest MODULE: short digest of one of our modules.
 source_digest() {
-  (cd "$GO_SOURCES/$1" && cat ./*.go go.mod go.sum 2>/dev/null) | sha256sum | cut -c1-12
+  find "$GO_SOURCES/$1" -type f | sort | xargs cat | sha256sum | cut -c1-12
 }
 
 # program_path PROGRAM: where the finished program lies, or will lie.
@@ -40,6 +41,7 @@ program_path() {
     coredns) echo "$PROGRAMS_DIR/coredns-$COREDNS_VERSION" ;;
     helm) echo "$PROGRAMS_DIR/helm-$HELM_VERSION" ;;
     kwok) echo "$PROGRAMS_DIR/kwok-$KWOK_VERSION" ;;
+    pause-image) echo "$PROGRAMS_DIR/pause-image-$(sha256sum <"$TESTBED_DIR/image/pause.c" | cut -c1-12).tar" ;;
     *) die "unknown program $1" ;;
   esac
 }
@@ -54,6 +56,7 @@ compile() {
     coredns) install_published "github.com/coredns/coredns@$COREDNS_VERSION" "$2" ;;
     helm) install_published "helm.sh/helm/v3/cmd/helm@$HELM_VERSION" "$2" "-X helm.sh/helm/v3/internal/version.version=$HELM_VERSION" ;;
     kwok) install_published "sigs.k8s.io/kwok/cmd/kwok@$KWOK_VERSION" "$2" ;;
+    pause-image) pack_pause_image "$2" ;;
   esac
 }
 
@@ -65,18 +68,26 @@ install_published() {
   (cd / && CGO_ENABLED=0 GOBIN=$2 go install -trimpath -ldflags "-s -w ${3:-}" "$1")
 }
 
+pack_pause_image() {
+  cc -static -Os -s -o "$1/pause" "$TESTBED_DIR/image/pause.c"
+  "$TESTBED_DIR/pack-image" --name "$PAUSE_IMAGE" --output "$1/pause.tar" \
+    --file "$1/pause=/pause" --entrypoint '["/pause"]' --user 65535
+  rm "$1/pause"
+}
+
 # build_program PROGRAM: build it unless the cache has it. Two builders wait for
 # each other, and the second finds the first one's result.
 build_program() {
   local program=$1 target scratch
   target=$(program_path "$program")
-  [[ -x $target ]] && return
-  require_go
+  [[ -e $target ]] && return
+  [[ $program == pause-image ]] || require_go
   mkdir -p "$PROGRAMS_DIR"
   step "building $(basename "$target") (once; minutes on a small machine)"
   (
     flock 9
-    [[ -x $target ]] && exit
+    [[ -e $target ]] && exit
+    rm -rf "$PROGRAMS_DIR/.building-$program".* # left by a build that was killed
     scratch=$(mktemp -d "$PROGRAMS_DIR/.building-$program.XXXXXX")
     trap 'rm -rf "$scratch"' EXIT
     compile "$program" "$scratch"

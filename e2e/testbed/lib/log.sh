@@ -10,6 +10,10 @@ step() {
   printf '%4d.%d s  %s\n' $((ms / 1000)) $((ms % 1000 / 100)) "$*" >&2
 }
 
+# A command that fails where nothing expects it ends the script: say which one.
+set -o errtrace
+trap 'printf "%s: line %s of %s failed: %s\n" "$(basename "$0")" "$LINENO" "${BASH_SOURCE[0]}" "$BASH_COMMAND" >&2' ERR
+
 # die TEXT… : say why it cannot go on, and stop.
 die() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
