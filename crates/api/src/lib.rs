@@ -21,6 +21,7 @@ mod job_status;
 mod json_text;
 mod kind;
 pub mod names;
+mod operation;
 pub mod pod_template;
 pub mod reconciled;
 mod session_job;
@@ -37,6 +38,7 @@ pub use error::ErrorReport;
 pub use flink_version::FlinkVersion;
 pub use ingress::{IngressSpec, IngressTls};
 pub use job::{JobSpec, JobState, UpgradeMode};
+pub use operation::{Operation, OperationKind};
 pub use job_status::{
     Checkpoint, CheckpointInfo, CheckpointType, JobStatus, JobStatusState, Savepoint, SavepointFormatType,
     SavepointInfo, SnapshotTriggerType,

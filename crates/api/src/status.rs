@@ -106,6 +106,9 @@ pub struct FlinkDeploymentStatus {
     /// TaskManagers, for the scale subresource. Application clusters only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_manager: Option<TaskManagerInfo>,
+    /// What the operator is in the middle of; absent when nothing is under way. Not in Apache's CRD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<crate::Operation>,
     /// Conditions; `Running` says whether the job (or the session cluster) runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Vec<Condition>>,

@@ -1,0 +1,46 @@
+//! What this operator is in the middle of: written before a call that must not be done twice, so that a successor
+//! recognises the call. The Java operator does not know the field and ignores it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::text_enum::text_enum;
+
+text_enum! {
+    /// What is under way.
+    pub enum OperationKind {
+        /// A cluster is being created.
+        Deploying = "DEPLOYING",
+        /// The job is being stopped with a savepoint.
+        Stopping = "STOPPING",
+        /// The job is being cancelled.
+        Cancelling = "CANCELLING",
+    }
+}
+
+/// A step that was begun and is not known to be complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// What is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<OperationKind>,
+    /// Identity of the cluster that is being created; its JobManager Deployment carries it as an annotation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<String>,
+    /// Identity that the call to Flink carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger_id: Option<String>,
+    /// The job that is being ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// `metadata.generation` of the spec that caused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// What the new cluster is restored from: a path, or the marker for HA metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_path: Option<String>,
+    /// When it began, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_timestamp: Option<i64>,
+}
