@@ -1,0 +1,37 @@
+# Recipes. The scripts below need nothing installed first; `just` is a shorthand.
+
+_default:
+    @just --list
+
+# A local cluster with real Flink, the operator installed by Helm, an example STABLE.
+demo *ARGS:
+    e2e/demo {{ARGS}}
+
+# All tests that CI runs.
+test *ARGS:
+    e2e/test {{ARGS}}
+
+# Tests that need neither a cluster nor a reference: seconds.
+unit:
+    cargo test --workspace
+
+# Format, lints and dependency rules.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# Licences, bans, sources and security advisories of dependencies.
+deny:
+    cargo deny check
+
+# Writes crds/ anew from the types.
+crds:
+    cargo run -q -p api --features crds --bin crds -- crds
+
+# Compares our objects with recorded ones: any folder of that form.
+golden *ARGS:
+    e2e/golden {{ARGS}}
+
+# Replays a simulated run: just simulate --seed 7
+simulate *ARGS:
+    e2e/simulate {{ARGS}}
