@@ -1,6 +1,6 @@
 //! Decoding of one object, with an error that a user can act on.
 
-use kube::core::DynamicObject;
+use kube_core::DynamicObject;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;

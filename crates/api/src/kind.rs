@@ -57,9 +57,9 @@ macro_rules! flink_kind {
             }
         }
 
-        impl kube::Resource for $kind {
+        impl kube_core::Resource for $kind {
             type DynamicType = ();
-            type Scope = kube::core::NamespaceResourceScope;
+            type Scope = kube_core::NamespaceResourceScope;
 
             fn kind((): &()) -> std::borrow::Cow<'_, str> {
                 Self::KIND.into()

@@ -38,11 +38,11 @@ pub use error::ErrorReport;
 pub use flink_version::FlinkVersion;
 pub use ingress::{IngressSpec, IngressTls};
 pub use job::{JobSpec, JobState, UpgradeMode};
-pub use operation::{Operation, OperationKind};
 pub use job_status::{
     Checkpoint, CheckpointInfo, CheckpointType, JobStatus, JobStatusState, Savepoint, SavepointFormatType,
     SavepointInfo, SnapshotTriggerType,
 };
+pub use operation::{Operation, OperationKind};
 pub use reconciled::{ReconciledSpec, ReconciliationMetadata};
 pub use session_job::{FlinkSessionJob, FlinkSessionJobSpec};
 pub use snapshot::{
