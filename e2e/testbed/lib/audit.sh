@@ -17,7 +17,7 @@ set_audit_level() {
 # write_audit_policy: what the cluster's own parts do is left out, so that the log
 # is small and holds only what clients and pods ask for.
 write_audit_policy() {
-  cat >"$CONFIG/kube-apiserver.audit.yaml" <<EOF
+  write_config kube-apiserver.audit.yaml <<EOF
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]

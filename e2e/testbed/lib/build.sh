@@ -27,9 +27,20 @@ require_go() {
   ((major > 1 || minor >= 24)) || die "Go $version is too old: the test bed needs Go 1.24 or newer"
 }
 
-# source_digest MODULE: short digest of one of our modules.
+# link_flags MODULE
+link_flags() {
+  local package minor=${KUBERNETES_VERSION#v1.}
+  echo -n "-s -w"
+  [[ $1 == kubernetes ]] || return 0
+  for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+    echo -n " -X $package.gitVersion=$KUBERNETES_VERSION -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}"
+    echo -n " -X $package.gitCommit=testbed -X $package.gitTreeState=clean"
+  done
+}
+
+# source_digest MODULE: short digest of what one of our modules is built from.
 source_digest() {
-  find "$GO_SOURCES/$1" -type f | sort | xargs cat | sha256sum | cut -c1-12
+  { find "$GO_SOURCES/$1" -type f | sort | xargs cat && link_flags "$1"; } | sha256sum | cut -c1-12
 }
 
 # program_path PROGRAM: where the finished program lies, or will lie.
@@ -48,11 +59,8 @@ program_path() {
 
 # compile PROGRAM DIRECTORY: leave the program in DIRECTORY, under any name.
 compile() {
-  local stamp=k8s.io/component-base/version minor=${KUBERNETES_VERSION#v1.}
   case $1 in
-    kubernetes)
-      compile_module kubernetes "$2" "-s -w -X $stamp.gitVersion=$KUBERNETES_VERSION -X $stamp.gitMajor=1 -X $stamp.gitMinor=${minor%%.*} -X $stamp.gitTreeState=clean" ;;
-    etcd | credentials) compile_module "$1" "$2" "-s -w" ;;
+    kubernetes | etcd | credentials) compile_module "$1" "$2" ;;
     coredns) install_published "github.com/coredns/coredns@$COREDNS_VERSION" "$2" ;;
     helm) install_published "helm.sh/helm/v3/cmd/helm@$HELM_VERSION" "$2" "-X helm.sh/helm/v3/internal/version.version=$HELM_VERSION" ;;
     kwok) install_published "sigs.k8s.io/kwok/cmd/kwok@$KWOK_VERSION" "$2" ;;
@@ -61,7 +69,7 @@ compile() {
 }
 
 compile_module() {
-  (cd "$GO_SOURCES/$1" && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags "$3" -o "$2/$1" .)
+  (cd "$GO_SOURCES/$1" && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags "$(link_flags "$1")" -o "$2/$1" .)
 }
 
 install_published() {

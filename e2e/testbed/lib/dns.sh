@@ -3,7 +3,7 @@
 
 start_coredns() {
   # Names outside the cluster do not exist here: say so at once, clients would wait.
-  cat >"$CONFIG/coredns.Corefile" <<EOF
+  write_config coredns.Corefile <<EOF
 cluster.local:53 in-addr.arpa:53 {
   bind $NODE_ADDRESS
   errors

@@ -31,10 +31,18 @@ make_namespaces() {
   mount --make-private "$BED/ns"
   touch "$BED/ns/net" "$BED/ns/mnt"
   unshare --net="$BED/ns/net" true
-  nsenter --net="$BED/ns/net" ip link set lo up
-  nsenter --net="$BED/ns/net" ip address add "$NODE_ADDRESS/32" dev lo
   make_mount_namespace
   touch "$BED/ns/complete"
+}
+
+# configure_network: addresses of Services need some route, or a connection is
+# refused before the packet filter could rewrite its destination.
+configure_network() {
+  nsenter --net="$BED/ns/net" ip -batch - <<EOF
+link set lo up
+address replace $NODE_ADDRESS/32 dev lo
+route replace $SERVICE_RANGE dev lo src $NODE_ADDRESS
+EOF
 }
 
 # forget_runtime_state: containerd's state and the pods' address leases describe

@@ -11,7 +11,7 @@ in_containerd() {
 #   runc then fails in a way that does not name the reason.
 # - the `opt` plugin would make /opt/containerd on the host.
 write_containerd_config() {
-  cat >"$CONFIG/containerd.toml" <<EOF
+  write_config containerd.toml <<EOF
 version = 2
 root = "$BED/containerd/root"
 state = "$BED/containerd/state"
@@ -57,8 +57,7 @@ EOF
 # between pods behind a Service would bypass the packet filter unless the kernel has
 # br_netfilter; routed traffic always passes it.
 write_cni_config() {
-  mkdir -p "$CONFIG/cni"
-  cat >"$CONFIG/cni/10-testbed.conflist" <<EOF
+  write_config cni/10-testbed.conflist <<EOF
 {
   "cniVersion": "0.4.0",
   "name": "testbed",
@@ -96,9 +95,9 @@ load_pause_image() {
 write_kubelet_config() {
   mkdir -p "$BED/kubelet"
   printf 'nameserver %s\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n' \
-    "$DNS_SERVICE_ADDRESS" >"$CONFIG/resolv.conf"
-  : >"$CONFIG/kubelet.resolv.conf" # what pods inherit from the node: nothing
-  cat >"$CONFIG/kubelet.yaml" <<EOF
+    "$DNS_SERVICE_ADDRESS" | write_config resolv.conf
+  write_config kubelet.resolv.conf </dev/null # what pods inherit from the node: nothing
+  write_config kubelet.yaml <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 containerRuntimeEndpoint: unix://$CONTAINERD_SOCKET
@@ -136,7 +135,7 @@ start_kubelet() {
 
 # start_kube_proxy: it may set no kernel parameters, some machines forbid it.
 start_kube_proxy() {
-  cat >"$CONFIG/kube-proxy.yaml" <<EOF
+  write_config kube-proxy.yaml <<EOF
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: iptables

@@ -16,12 +16,25 @@ process_runs() {
   { read -r pid started _ <"$RUN/$1"; } 2>/dev/null && [[ $(start_time "$pid") == "$started" ]]
 }
 
+# write_config FILE: write standard input to CONFIG/FILE. Left untouched when it is
+# the same: kube-proxy ends when its file is written, whatever the content.
+write_config() {
+  local target=$CONFIG/$1
+  mkdir -p "$(dirname "$target")"
+  cat >"$target.new"
+  if cmp -s "$target.new" "$target"; then
+    rm "$target.new"
+  else
+    mv "$target.new" "$target"
+  fi
+}
+
 # ensure_process NAME COMMAND…: leave it alone when it runs as wanted, else (re)start
 # it. Files CONFIG/NAME* are taken for its configuration.
 ensure_process() {
   local name=$1 digest recorded
   shift
-  digest=$({ echo "$@" && readlink -f "$1" && find "$CONFIG" -name "$name*" -type f -exec cat {} +; } | sha256sum | cut -c1-16)
+  digest=$({ echo "$@" && readlink -f "$1" && find "$CONFIG" -name "$name*" -type f | sort | xargs -r cat; } | sha256sum | cut -c1-16)
   if process_runs "$name"; then
     read -r _ _ recorded <"$RUN/$name"
     [[ $recorded != "$digest" ]] || return 0
@@ -36,6 +49,7 @@ ensure_process() {
 launch() {
   local name=$1 digest=$2 pid
   shift 2
+  end_unrecorded "$1"
   (
     exec 9>&-
     join_cgroup
@@ -46,7 +60,23 @@ launch() {
   echo "$pid $(start_time "$pid") $digest" >"$RUN/.$name" && mv "$RUN/.$name" "$RUN/$name"
 }
 
-# stop_process NAME: ask, insist after 20 s, and return when it is gone: a
+# end_unrecorded COMMAND: end a process of this bed that runs the command although
+# no record says so: `up` was killed between the two, or the record was lost.
+end_unrecorded() {
+  local pid program tries
+  for pid in $(bed_processes); do
+    IFS= read -r -d '' program 2>/dev/null <"/proc/$pid/cmdline" || continue
+    [[ $program == "$1" ]] || continue
+    step "ending an unrecorded $(basename "$1") (pid $pid)"
+    kill -KILL "$pid" 2>/dev/null || true
+    for ((tries = 0; tries < 300; tries++)); do
+      start_time "$pid" >/dev/null || break
+      sleep 0.1
+    done
+  done
+}
+
+# stop_process NAME: ask, insist after 5 s, and return when it is gone: a
 # successor needs its ports.
 stop_process() {
   local name=$1 pid tries
@@ -55,7 +85,7 @@ stop_process() {
   kill -TERM "$pid" 2>/dev/null || true
   for ((tries = 0; tries < 400; tries++)); do
     process_runs "$name" || break
-    ((tries != 200)) || kill -KILL "$pid" 2>/dev/null || true
+    ((tries != 50)) || kill -KILL "$pid" 2>/dev/null || true
     sleep 0.1
   done
   ! process_runs "$name" || die "$name (pid $pid) does not end"
