@@ -140,7 +140,7 @@ fn schema_of<T: JsonSchema>() -> Value {
 }
 
 /// Structural schema of a Pod without origin.
-fn pod_schema() -> Value {
+pub(crate) fn pod_schema() -> Value {
     let mut schema = structural(&raw_schema::<Pod>(), Origin::Kubernetes);
     pod::add_later_fields(&mut schema);
     schema

@@ -213,7 +213,7 @@ fn complete_job(job: Map<String, Value>) -> Map<String, Value> {
 fn complete_ingress(mut ingress: Map<String, Value>) -> Map<String, Value> {
     for_value(&mut ingress, "tls", |tls| match tls {
         // Blocks keep their own form (no nulls), but the list itself is written even when empty.
-        Value::Array(blocks) => blocks.into_iter().map(pod_template::without_empty_lists).collect(),
+        Value::Array(blocks) => blocks.into_iter().map(pod_template::as_model).collect(),
         other => other,
     });
     complete(
@@ -235,7 +235,7 @@ fn complete_component(mut component: Map<String, Value>, replicas: Value) -> Map
             &[("cpu", Value::Null), ("memory", Value::Null), ("ephemeralStorage", Value::Null)],
         )
     });
-    for_value(&mut component, "resources", pod_template::as_recorded);
+    for_value(&mut component, "resources", pod_template::as_model);
     for_value(&mut component, "podTemplate", pod_template::as_recorded);
     complete(
         component,
