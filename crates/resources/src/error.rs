@@ -1,13 +1,19 @@
 //! Why no objects could be built.
 
+use flink_conf::ConfError;
+
 /// Why the objects of a cluster could not be built. Every one of them is for the user: nothing helps but a change of
 /// the resource or of the operator's default configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// An option has a value that cannot be used. Flink's own sentence, so that searches for it lead to Flink's pages.
+    /// An option has a value that is not of its type, or the memory options do not fit together.
+    #[error(transparent)]
+    Configuration(#[from] ConfError),
+    /// Options are readable, but Flink's client refuses them. Flink's own sentence where it has one, so that a search
+    /// for it leads to Flink's pages.
     #[error("{0}")]
-    Configuration(String),
+    Rule(String),
     /// A pod template is not one.
     #[error("{template} is not a valid pod template: {reason}")]
     PodTemplate {
@@ -24,4 +30,7 @@ pub enum BuildError {
         /// What is wrong.
         reason: String,
     },
+    /// An object could not be turned into JSON. Does not happen with the types of Kubernetes.
+    #[error("could not encode {0}")]
+    Encoding(String),
 }

@@ -2,11 +2,33 @@
 //!
 //! What Flink's own Kubernetes client would create for the same configuration, as values: the caller decides when
 //! and how they are sent. The rules follow Flink 1.20's client, which the Java operator uses for every Flink version.
+//!
+//! [`native`] builds clusters whose JobManager asks Kubernetes for TaskManagers; standalone clusters, whose
+//! TaskManagers the operator runs, are to be its sibling and share everything below it.
 
 mod cluster;
+mod cluster_conf;
+mod container_resources;
 mod error;
+mod hadoop;
+mod hash_order;
+mod ingress;
+mod job_manager_pod;
+mod kerberos;
+pub mod logging;
 pub mod names;
+pub mod native;
+mod object;
+mod operator_files;
+pub mod options;
+mod owner;
+mod pod;
 pub mod pod_template;
+mod services;
 
 pub use cluster::{ATTEMPT_ANNOTATION, ClusterObjects};
 pub use error::BuildError;
+pub use ingress::{COMPONENT_LABEL, IngressAddress, ingress, ingress_address};
+pub use native::ClusterInput;
+pub use operator_files::OperatorFiles;
+pub use owner::Owner;

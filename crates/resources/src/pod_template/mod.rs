@@ -47,7 +47,8 @@ impl Layers<'_> {
     /// A template that is no PodTemplateSpec.
     pub fn merged(&self) -> Result<Option<Map<String, Value>>, BuildError> {
         let common = self.common.map(|template| normal::form(template, "spec.podTemplate")).transpose()?;
-        let component = self.component.map(|template| normal::form(template, self.component_path)).transpose()?;
+        let component =
+            self.component.map(|template| normal::form(template, self.component_path)).transpose()?;
         let mut template = match merge(common, component, self.arrays) {
             Some(Value::Object(template)) => Some(template),
             _ => None,
@@ -92,7 +93,8 @@ pub fn add_startup_probe(template: &mut Map<String, Value>) {
 /// The main container of a template; it is appended if the template does not speak of it.
 fn main_container(template: &mut Map<String, Value>) -> &mut Map<String, Value> {
     let containers = array_field(object_field(template, "spec"), "containers");
-    let is_main = |container: &Value| container.get("name").and_then(Value::as_str) == Some(names::MAIN_CONTAINER);
+    let is_main =
+        |container: &Value| container.get("name").and_then(Value::as_str) == Some(names::MAIN_CONTAINER);
     let position = containers.iter().position(is_main).unwrap_or(containers.len());
     if position == containers.len() {
         containers.push(json!({"name": names::MAIN_CONTAINER}));
@@ -101,7 +103,10 @@ fn main_container(template: &mut Map<String, Value>) -> &mut Map<String, Value> 
 }
 
 /// The object in a field, which is made (or replaces what is no object there) if needed.
-pub(crate) fn object_field<'a>(object: &'a mut Map<String, Value>, field: &str) -> &'a mut Map<String, Value> {
+pub(crate) fn object_field<'a>(
+    object: &'a mut Map<String, Value>,
+    field: &str,
+) -> &'a mut Map<String, Value> {
     as_object(object.entry(field).or_insert_with(|| Value::Object(Map::new())))
 }
 

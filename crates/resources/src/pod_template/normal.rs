@@ -35,13 +35,16 @@ fn normal(value: &Value, field: &str, is_quantity: bool) -> Value {
             let elements = elements.iter().filter(|element| !element.is_null());
             Value::Array(elements.map(|element| normal(element, "", false)).collect())
         }
-        Value::Number(number) if is_quantity || QUANTITIES.contains(&field) => Value::String(number.to_string()),
+        Value::Number(number) if is_quantity || QUANTITIES.contains(&field) => {
+            Value::String(number.to_string())
+        }
         other => other.clone(),
     }
 }
 
 fn check(template: &Map<String, Value>, path: &'static str) -> Result<(), BuildError> {
-    let result: Result<PodTemplateSpec, _> = serde_path_to_error::deserialize(Value::Object(template.clone()));
+    let result: Result<PodTemplateSpec, _> =
+        serde_path_to_error::deserialize(Value::Object(template.clone()));
     match result {
         Ok(_) => Ok(()),
         Err(error) => {
