@@ -69,7 +69,7 @@ compile() {
 }
 
 compile_module() {
-  (cd "$GO_SOURCES/$1" && CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags "$(link_flags "$1")" -o "$2/$1" .)
+  (cd "$GO_SOURCES/$1" && CGO_ENABLED=0 go build -mod=readonly -buildvcs=false -trimpath -ldflags "$(link_flags "$1")" -o "$2/$1" .)
 }
 
 install_published() {

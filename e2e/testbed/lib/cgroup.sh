@@ -5,12 +5,18 @@
 
 CGROUP_ROOT=/sys/fs/cgroup
 
-# cgroup_hierarchies: mount points, one for cgroup v2, one per controller for v1.
+# is_unified: cgroup v2 alone.
+is_unified() {
+  [[ $(stat -fc %T "$CGROUP_ROOT") == cgroup2fs ]]
+}
+
+# cgroup_hierarchies: mount points; one for cgroup v2, for v1 one per controller, and
+# where both are mounted also the v2 one, since runc makes its directories there too.
 cgroup_hierarchies() {
-  if [[ $(stat -fc %T "$CGROUP_ROOT") == cgroup2fs ]]; then
+  if is_unified; then
     echo "$CGROUP_ROOT"
   else
-    findmnt -rnt cgroup -o TARGET | sort -u
+    findmnt -rnt cgroup,cgroup2 -o TARGET | sort -u
   fi
 }
 
@@ -29,6 +35,7 @@ make_cgroups() {
 give_controllers() {
   local file controller
   if [[ -e $1/cgroup.subtree_control ]]; then # v2: controllers are handed down by name
+    is_unified || return 0 # beside v1 it only groups processes
     for controller in $(<"$1/cgroup.controllers"); do
       echo "+$controller" >"$1/cgroup.subtree_control" || die "cannot hand the $controller controller down from $1"
     done
@@ -61,6 +68,19 @@ bed_processes() {
   bed_cgroups | while read -r directory; do
     cat "$directory/cgroup.procs" 2>/dev/null || true # cgroups of ending pods vanish under our hands
   done | sort -un
+}
+
+# end_processes: end everything the bed runs, pods and containerd's shims too. No one
+# gets time to say goodbye: it is called when nothing they could save will survive.
+end_processes() {
+  local pids tries
+  for ((tries = 0; tries < 300; tries++)); do
+    mapfile -t pids < <(bed_processes)
+    ((${#pids[@]})) || return 0
+    kill -KILL "${pids[@]}" 2>/dev/null || true
+    sleep 0.1
+  done
+  die "processes do not end: ${pids[*]}"
 }
 
 remove_cgroups() {

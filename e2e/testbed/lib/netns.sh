@@ -23,6 +23,7 @@ in_bed() {
 make_namespaces() {
   namespaces_exist && return
   step "making namespaces"
+  end_processes # they live in namespaces that nothing can enter any more
   remove_namespaces
   forget_runtime_state
   # Mount namespaces can be held by a file only below a mount that is private.
