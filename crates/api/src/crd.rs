@@ -1,4 +1,4 @@
-//! CustomResourceDefinitions, generated from the types of this crate.
+//! `CustomResourceDefinition`s, generated from the types of this crate.
 //!
 //! Schema style: `kubectl explain` shows our doc comments; the parts of a pod have no descriptions, so that
 //! a definition fits into the annotation of `kubectl apply`; nothing is required and nothing has a
@@ -16,7 +16,7 @@ use crate::{
 
 mod pod;
 
-/// A CustomResourceDefinition as JSON, with the name of its file in `crds/`.
+/// A `CustomResourceDefinition` as JSON, with the name of its file in `crds/`.
 pub struct Definition {
     /// `<plural>.<group>-v1.yml`, the name that Apache's chart uses.
     pub file_name: String,
@@ -44,7 +44,7 @@ pub fn definitions() -> Vec<Definition> {
         [("Job Status", ".status.jobStatus.state"), ("Lifecycle State", ".status.lifecycleState")];
     vec![
         Kind {
-            kind: FlinkDeployment::KIND,
+            name: FlinkDeployment::KIND,
             plural: FlinkDeployment::PLURAL,
             short_name: "flinkdep",
             description: FlinkDeployment::DESCRIPTION,
@@ -55,18 +55,18 @@ pub fn definitions() -> Vec<Definition> {
                 "labelSelectorPath": ".status.taskManager.labelSelector",
             })),
         }
-        .definition(schema_of::<FlinkDeploymentSpec>(), schema_of::<FlinkDeploymentStatus>()),
+        .definition(&schema_of::<FlinkDeploymentSpec>(), &schema_of::<FlinkDeploymentStatus>()),
         Kind {
-            kind: FlinkSessionJob::KIND,
+            name: FlinkSessionJob::KIND,
             plural: FlinkSessionJob::PLURAL,
             short_name: "sessionjob",
             description: FlinkSessionJob::DESCRIPTION,
             columns: &job_columns,
             scale: None,
         }
-        .definition(schema_of::<FlinkSessionJobSpec>(), schema_of::<FlinkSessionJobStatus>()),
+        .definition(&schema_of::<FlinkSessionJobSpec>(), &schema_of::<FlinkSessionJobStatus>()),
         Kind {
-            kind: FlinkStateSnapshot::KIND,
+            name: FlinkStateSnapshot::KIND,
             plural: FlinkStateSnapshot::PLURAL,
             short_name: "flinksnp",
             description: FlinkStateSnapshot::DESCRIPTION,
@@ -77,13 +77,13 @@ pub fn definitions() -> Vec<Definition> {
             ],
             scale: None,
         }
-        .definition(schema_of::<FlinkStateSnapshotSpec>(), schema_of::<FlinkStateSnapshotStatus>()),
+        .definition(&schema_of::<FlinkStateSnapshotSpec>(), &schema_of::<FlinkStateSnapshotStatus>()),
     ]
 }
 
 /// What a definition says of a kind beside the schemas of its spec and status.
 struct Kind<'a> {
-    kind: &'a str,
+    name: &'a str,
     plural: &'a str,
     short_name: &'a str,
     description: &'a str,
@@ -92,7 +92,7 @@ struct Kind<'a> {
 }
 
 impl Kind<'_> {
-    fn definition(self, spec: Value, status: Value) -> Definition {
+    fn definition(self, spec: &Value, status: &Value) -> Definition {
         let columns = self
             .columns
             .iter()
@@ -108,9 +108,9 @@ impl Kind<'_> {
             "spec": {
                 "group": GROUP,
                 "names": {
-                    "kind": self.kind,
+                    "kind": self.name,
                     "plural": self.plural,
-                    "singular": self.kind.to_lowercase(),
+                    "singular": self.name.to_lowercase(),
                     "shortNames": [self.short_name],
                 },
                 "scope": "Namespaced",

@@ -15,12 +15,17 @@ pub mod types {
         "org.apache.flink.kubernetes.operator.exception.DeploymentFailedException";
     /// Anything that went wrong while a spec was brought to the cluster.
     pub const RECONCILIATION: &str = "org.apache.flink.kubernetes.operator.exception.ReconciliationException";
-    /// There is nothing to restore the job from.
-    pub const RECOVERY_FAILURE: &str =
-        "org.apache.flink.kubernetes.operator.exception.RecoveryFailureException";
     /// A rule of the upgrade forbids to go on.
     pub const UPGRADE_FAILURE: &str =
         "org.apache.flink.kubernetes.operator.exception.UpgradeFailureException";
+    /// The JobManager Deployment that should be there is gone.
+    pub const MISSING_JOB_MANAGER: &str =
+        "org.apache.flink.kubernetes.operator.exception.MissingJobManagerException";
+    /// Somebody else wrote the status in between.
+    pub const STATUS_CONFLICT: &str =
+        "org.apache.flink.kubernetes.operator.exception.StatusConflictException";
+    /// An exception of the job itself, as Flink reports it.
+    pub const SERIALIZED_THROWABLE: &str = "org.apache.flink.util.SerializedThrowable";
     /// Flink did not answer as expected.
     pub const REST_CLIENT: &str = "org.apache.flink.runtime.rest.util.RestClientException";
 }
@@ -58,6 +63,7 @@ pub struct ErrorReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stack_trace: Option<String>,
     /// Further facts, as `httpResponseCode` or `reason`.
+    #[serde(deserialize_with = "crate::decode::null_as_default")]
     pub additional_metadata: Map<String, Value>,
     /// Causes, nearest first; absent in a cause itself.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -80,8 +80,8 @@ mod tests {
 
     use super::*;
 
-    fn flat(raw: Value) -> String {
-        let options = flatten(Some(&raw)).unwrap();
+    fn flat(raw: &Value) -> String {
+        let options = flatten(Some(raw)).unwrap();
         options.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
     }
 
@@ -100,7 +100,7 @@ mod tests {
             (json!({"a": {"b": 1}, "a.b": 2}), "a.b=2"),
             (json!({"a.b": 2, "a": {"b": 1}}), "a.b=1"),
         ] {
-            assert_eq!(flat(raw.clone()), expected, "{raw}");
+            assert_eq!(flat(&raw), expected, "{raw}");
         }
     }
 

@@ -86,6 +86,17 @@ impl<S: RecordedSpec> ReconciledSpec<S> {
         json_text::write(&json!({ "spec": self.spec.recorded(), "resource_metadata": metadata }))
     }
 
+    /// Writes the text, or gives back `previous` if that says the same in another form. "Stable" is equality of
+    /// texts, so a text that was written by another version of the operator is kept as long as it is true.
+    #[must_use]
+    pub fn encode_keeping(&self, previous: &str) -> String {
+        let encoded = self.encode();
+        match Self::decode(previous) {
+            Ok(read) if read.encode() == encoded => previous.to_owned(),
+            Ok(_) | Err(_) => encoded,
+        }
+    }
+
     /// Whether this is the first deployment; false when the text does not say.
     #[must_use]
     pub fn first_deployment(&self) -> bool {

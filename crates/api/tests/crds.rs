@@ -1,5 +1,7 @@
-//! Our CustomResourceDefinitions against Apache's: everything that is valid there is valid here, and every
+//! Our CRDs against Apache's: everything that is valid there is valid here, and every
 //! difference is on purpose.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -1,9 +1,12 @@
 //! Tolerant in, exact out: what is accepted, and how a refusal reads.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
 use api::{
-    FlinkDeployment, FlinkDeploymentSpec, FlinkDeploymentStatus, FlinkSessionJobSpec, FlinkSessionJobStatus,
-    FlinkStateSnapshot, FlinkVersion, JobSpec, JobState, LifecycleState, ReconciledSpec,
-    ResourceRequirements, UpgradeMode, decode,
+    ErrorReport, FlinkDeployment, FlinkDeploymentSpec, FlinkDeploymentStatus, FlinkSessionJobSpec,
+    FlinkSessionJobStatus, FlinkStateSnapshot, FlinkVersion, JobManagerDeploymentStatus, JobSpec, JobState,
+    LifecycleState, ReconciledSpec, ReconciliationState, ResourceRequirements, UpgradeMode, decode,
+    error::ErrorLimits, names,
 };
 use serde_json::{Value, json};
 
@@ -170,8 +173,60 @@ fn older_recorded_forms_are_read() {
     let mut status = FlinkDeploymentStatus::initial();
     let reconciliation = status.reconciliation_status_mut();
     reconciliation.last_reconciled_spec = Some(flat.to_owned());
-    reconciliation.state = Some(api::ReconciliationState::Deployed);
+    reconciliation.state = Some(ReconciliationState::Deployed);
     assert_eq!(status.lifecycle_state(), LifecycleState::Suspended);
+}
+
+#[test]
+fn a_recorded_text_that_says_the_same_is_kept() {
+    let foreign = r#"{"resource_metadata": {"firstDeployment": true, "apiVersion": "flink.apache.org/v1beta1"}, "spec": {"job": {"parallelism": 2}}}"#;
+    let mut read = ReconciledSpec::<FlinkDeploymentSpec>::decode(foreign).unwrap();
+    assert_eq!(read.encode_keeping(foreign), foreign);
+    assert_eq!(read.encode_keeping("not JSON"), read.encode());
+    read.spec.restart_nonce = Some(1);
+    assert_eq!(read.encode_keeping(foreign), read.encode());
+}
+
+#[test]
+fn errors_are_cut_to_their_limits() {
+    let report = ErrorReport::new("T", "message").with_metadata("reason", "BackOff").with_cause("A", "a");
+    let report = report.with_cause("B", "b").with_cause("C", "c");
+    let text = report.to_text(ErrorLimits { field_length: 4, throwables: 2, ..ErrorLimits::default() });
+    assert_eq!(
+        text,
+        r#"{"type":"T","message":"mess","additionalMetadata":{"reason":"Back"},"throwableList":[{"type":"A","message":"a","additionalMetadata":{}},{"type":"B","message":"b","additionalMetadata":{}}]}"#
+    );
+    let traced = ErrorReport { stack_trace: Some("at x".to_owned()), ..ErrorReport::new("T", "m") };
+    assert!(!traced.to_text(ErrorLimits::default()).contains("stackTrace"));
+    let limits = ErrorLimits { stack_trace: true, stack_trace_length: 2, ..ErrorLimits::default() };
+    assert_eq!(
+        traced.to_text(limits),
+        r#"{"type":"T","message":"m","stackTrace":"at","additionalMetadata":{},"throwableList":[]}"#
+    );
+}
+
+#[test]
+fn markers_in_error_make_a_lost_deployment_failed() {
+    let mut status = FlinkDeploymentStatus::initial();
+    status.error = Some("anything".to_owned());
+    assert_eq!(status.lifecycle_state(), LifecycleState::Failed, "nothing recorded, but an error");
+    status.reconciliation_status_mut().last_reconciled_spec = Some(r#"{"spec":{"job":{}}}"#.to_owned());
+    assert_eq!(status.lifecycle_state(), LifecycleState::Upgrading);
+    status.reconciliation_status_mut().state = Some(ReconciliationState::Deployed);
+    assert_eq!(status.lifecycle_state(), LifecycleState::Deployed);
+    for marker in [
+        names::MSG_MANUAL_RESTORE_REQUIRED,
+        names::MSG_HA_METADATA_NOT_AVAILABLE,
+        names::MSG_JOB_FINISHED_OR_CONFIGMAPS_DELETED,
+    ] {
+        status.error = Some(format!("before {marker} after"));
+        status.job_manager_deployment_status = Some(JobManagerDeploymentStatus::Error);
+        assert_eq!(status.lifecycle_state(), LifecycleState::Failed);
+        status.job_manager_deployment_status = Some(JobManagerDeploymentStatus::Ready);
+        assert_eq!(status.lifecycle_state(), LifecycleState::Deployed);
+    }
+    status.lifecycle_state = Some(LifecycleState::Deleting);
+    assert_eq!(status.lifecycle_state(), LifecycleState::Deleting);
 }
 
 #[test]

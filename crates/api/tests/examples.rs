@@ -1,5 +1,7 @@
 //! Example resources, Apache's and ours, are read without loss.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -1,5 +1,7 @@
 //! The pure rooms have no IO: neither a dependency that could do it nor a call of the standard library's.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
 use std::{
     collections::{HashMap, HashSet},
     env, fs,

@@ -1,11 +1,13 @@
 //! What the Java operator recorded is read without loss and written back byte for byte.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use api::{
     ErrorReport, FlinkDeployment, FlinkDeploymentSpec, FlinkDeploymentStatus, FlinkSessionJob,
-    FlinkSessionJobSpec, FlinkSessionJobStatus, FlinkStateSnapshotStatus, ReconciledSpec, condition, decode,
-    error::ErrorLimits, reconciled::RecordedSpec,
+    FlinkSessionJobSpec, FlinkSessionJobStatus, FlinkStateSnapshotStatus, JobManagerDeploymentStatus,
+    JobStatusState, ReconciledSpec, condition, decode, error::ErrorLimits, reconciled::RecordedSpec,
 };
 use serde_json::Value;
 
@@ -101,51 +103,56 @@ fn round_trip<T: serde::de::DeserializeOwned + serde::Serialize>(value: &Value) 
 #[test]
 fn lifecycle_state_is_derived_as_recorded() {
     let Some(statuses) = statuses() else { return };
-    let mut states = BTreeSet::new();
-    for (kind, status) in statuses {
-        let (derived, recorded) = match kind.as_str() {
+    let mut seen = BTreeSet::new();
+    for (kind, recorded) in statuses {
+        let (derived, stored) = match kind.as_str() {
             "FlinkDeployment" => {
-                let status: FlinkDeploymentStatus = decode(status).unwrap();
+                let status: FlinkDeploymentStatus = decode(recorded).unwrap();
                 (status.lifecycle_state(), status.lifecycle_state)
             }
             "FlinkSessionJob" => {
-                let status: FlinkSessionJobStatus = decode(status).unwrap();
+                let status: FlinkSessionJobStatus = decode(recorded).unwrap();
                 (status.lifecycle_state(), status.lifecycle_state)
             }
             _ => continue,
         };
-        assert_eq!(Some(derived), recorded);
-        states.insert(derived);
+        assert_eq!(Some(derived), stored);
+        seen.insert(derived);
     }
-    assert!(states.len() >= 8, "{states:?}");
+    assert!(seen.len() >= 8, "{seen:?}");
 }
 
+/// The Java operator computes conditions at the end of a run and writes statuses before that too, so a
+/// recorded condition may belong to the state before: it must be ours for some state, mostly for the
+/// recorded one.
 #[test]
 fn running_condition_is_as_recorded() {
     let Some(statuses) = statuses() else { return };
-    let mut reasons = BTreeSet::new();
+    let (mut reasons, mut of_now, mut all) = (BTreeSet::new(), 0, 0);
     for (_, status) in statuses.into_iter().filter(|(kind, _)| kind == FlinkDeployment::KIND) {
         let status: FlinkDeploymentStatus = decode(status).unwrap();
         let (Some([recorded]), Some(text)) = (status.conditions.as_deref(), status.last_reconciled_spec())
         else {
             continue;
         };
-        let spec = ReconciledSpec::<FlinkDeploymentSpec>::decode(text).unwrap().spec;
-        let now = "2020-01-01T00:00:00Z".parse().unwrap();
-        let previous = std::slice::from_ref(recorded);
-        let expected = if spec.job.is_some() {
-            condition::running_for_job(status.job_state(), previous, now)
+        let (now, previous) = ("2020-01-01T00:00:00Z".parse().unwrap(), std::slice::from_ref(recorded));
+        let of_job = |state| condition::running_for_job(state, previous, now);
+        let of_session = |state| condition::running_for_session(state, previous, now);
+        let is_job = ReconciledSpec::<FlinkDeploymentSpec>::decode(text).unwrap().spec.job.is_some();
+        let (current, possible): (_, Vec<_>) = if is_job {
+            let possible = JobStatusState::ALL.iter().map(|state| of_job(Some(*state)));
+            (of_job(status.job_state()), possible.collect())
         } else {
-            let state = status.job_manager_deployment_status_or_default();
-            condition::running_for_session(state, previous, now)
+            let possible = JobManagerDeploymentStatus::ALL.iter().map(|state| of_session(*state));
+            (of_session(status.job_manager_deployment_status_or_default()), possible.collect())
         };
-        // The Java operator computes conditions before the status of a deletion or of an error is final.
-        if expected.reason == recorded.reason {
-            assert_eq!(expected, *recorded);
-            reasons.insert(recorded.reason.clone());
-        }
+        assert!(possible.contains(recorded), "{recorded:?}");
+        reasons.insert(recorded.reason.clone());
+        of_now += usize::from(current == *recorded);
+        all += 1;
     }
     assert!(reasons.len() >= 9, "{reasons:?}");
+    assert!(of_now * 10 > all * 7, "{of_now} of {all}");
 }
 
 #[test]

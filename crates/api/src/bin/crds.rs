@@ -1,4 +1,4 @@
-//! Writes the CustomResourceDefinitions: `crds [--check] FOLDER`. With `--check` nothing is written, and
+//! Writes the `CustomResourceDefinition`s: `crds [--check] FOLDER`. With `--check` nothing is written, and
 //! the exit code says whether the folder is current.
 
 use std::{env, fs, io, path::Path, process::ExitCode};
