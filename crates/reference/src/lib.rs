@@ -7,7 +7,7 @@
 //! ```
 
 use std::{
-    env, fs, io,
+    env, fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -17,12 +17,19 @@ use thiserror::Error;
 pub const VARIABLE: &str = "FLINK_OPERATOR_REF";
 
 /// The reference is not where it should be.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error(
     "no reference at {0}: set {VARIABLE} to the folder with crds, examples, golden and traces, or to \
      `skip` to leave out the tests that compare with it"
 )]
 pub struct Missing(PathBuf);
+
+/// Tests unwrap: what they print must say what to do.
+impl fmt::Debug for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 /// The folder `name` (`crds`, `examples`, `golden`, `traces`) of the reference; `None` if the caller is to
 /// skip its test.
