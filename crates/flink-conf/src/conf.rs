@@ -41,7 +41,7 @@ impl FlinkConf {
 
     /// Sets a text unless the option is present under any of its spellings. True if it was set.
     pub fn set_if_absent(&mut self, key: impl OptionKey, value: impl Into<String>) -> bool {
-        let absent = !self.contains(&key);
+        let absent = !self.contains(key);
         if absent {
             self.set(key.name(), value);
         }
@@ -54,7 +54,11 @@ impl FlinkConf {
     }
 
     /// Sets a map option.
-    pub fn set_map<'a>(&mut self, key: impl Into<String>, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) {
+    pub fn set_map<'a>(
+        &mut self,
+        key: impl Into<String>,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
         self.set(key, structured::join_map(pairs));
     }
 
@@ -77,8 +81,9 @@ impl FlinkConf {
     }
 
     /// True if the option is present under any of its spellings.
-    pub fn contains(&self, key: &impl OptionKey) -> bool {
-        self.entry(key).is_some()
+    #[must_use]
+    pub fn contains(&self, key: impl OptionKey) -> bool {
+        self.entry(&key).is_some()
     }
 
     /// Entries in alphabetical order of their keys.
@@ -119,13 +124,12 @@ impl FlinkConf {
     ) -> Result<Option<T>, ConfError> {
         match self.entry(key) {
             None => Ok(None),
-            Some((name, text)) => {
-                parse(text).map(Some).ok_or_else(|| ConfError::value(name, text, expected))
-            }
+            Some((name, text)) => parse(text).map(Some).ok_or_else(|| ConfError::value(name, text, expected)),
         }
     }
 
     /// The text of an option.
+    #[must_use]
     pub fn text(&self, key: impl OptionKey) -> Option<&str> {
         self.entry(&key).map(|(_, text)| text)
     }
@@ -186,7 +190,11 @@ impl FlinkConf {
 
     /// A list, elements separated by `;` with Flink's quoting.
     pub fn list(&self, key: impl OptionKey) -> Result<Option<Vec<String>>, ConfError> {
-        self.typed(&key, structured::split_list, "a list: elements separated by ';', quoted with ' where they contain ; or '")
+        self.typed(
+            &key,
+            structured::split_list,
+            "a list: elements separated by ';', quoted with ' where they contain ; or '",
+        )
     }
 
     /// A map: one text `k:v,k:v`, or one entry per pair under `key.`. The exact key wins, as in Flink.

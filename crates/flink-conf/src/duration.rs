@@ -83,7 +83,9 @@ mod tests {
 
     #[test]
     fn prints_the_largest_exact_unit() {
-        for (millis, text) in [(300_000, "5 min"), (90_000, "90 s"), (0, "0 ms"), (1, "1 ms"), (172_800_000, "2 d")] {
+        for (millis, text) in
+            [(300_000, "5 min"), (90_000, "90 s"), (0, "0 ms"), (1, "1 ms"), (172_800_000, "2 d")]
+        {
             assert_eq!(format(Duration::from_millis(millis)), text);
         }
         assert_eq!(format(Duration::from_nanos(1_500)), "1500 ns");

@@ -29,6 +29,12 @@ pub enum ConfError {
         /// What is accepted, in words.
         expected: String,
     },
+    /// A field that every deployment needs is not set.
+    #[error("Field '{field}' must be defined")]
+    Missing {
+        /// Path of the field.
+        field: &'static str,
+    },
     /// The memory options of a process contradict each other or are incomplete.
     #[error("{component} memory configuration failed: {reason}")]
     Memory {

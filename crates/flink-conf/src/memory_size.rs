@@ -10,8 +10,7 @@ pub const ACCEPTED: &str = "a memory size: a whole number and one of b, k, m, g,
      gb, gibibytes, tb, tebibytes), all binary; a number alone is bytes";
 
 /// What [`MemorySize::parse_field`] accepts, for error texts.
-pub const FIELD_ACCEPTED: &str =
-    "a Flink memory size (2048m, 2g, 2 gb: binary units) or a Kubernetes quantity (2Gi) of a whole number of bytes";
+pub const FIELD_ACCEPTED: &str = "a Flink memory size (2048m, 2g, 2 gb: binary units) or a Kubernetes quantity (2Gi) of a whole number of bytes";
 
 /// Units in ascending order: labels, the label used for printing, bytes.
 const UNITS: [(&[&str], &str, u64); 5] = [
@@ -84,7 +83,8 @@ impl MemorySize {
         if let Some(size) = Self::parse(text) {
             return Some(FieldMemory { size, written: size.to_string() });
         }
-        let mut quantity: String = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+        let mut quantity: String =
+            text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
         if quantity.ends_with('B') {
             quantity.pop();
         }
@@ -150,7 +150,11 @@ mod tests {
             ("0", "0 bytes", 0),
         ] {
             let field = MemorySize::parse_field(text);
-            assert_eq!(field, Some(FieldMemory { size: MemorySize(bytes), written: written.into() }), "{text}");
+            assert_eq!(
+                field,
+                Some(FieldMemory { size: MemorySize(bytes), written: written.into() }),
+                "{text}"
+            );
         }
         for text in ["-1", "abc", "1.5g", "1.5Gi", "2.0Gi", "", " ", "9223372036854775808", "10E"] {
             assert_eq!(MemorySize::parse_field(text), None, "{text}");

@@ -22,8 +22,8 @@ pub fn parse(file: &str) -> Result<FlinkConf, ConfError> {
         with_snippet: false,
         non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::PassThrough,
     };
-    let root: Option<Node> =
-        serde_saphyr::from_str_with_options(file, options).map_err(|error| ConfError::Yaml(error.to_string()))?;
+    let root: Option<Node> = serde_saphyr::from_str_with_options(file, options)
+        .map_err(|error| ConfError::Yaml(error.to_string()))?;
     let mut conf = FlinkConf::new();
     match root {
         None | Some(Node::Null) => {}
@@ -159,7 +159,10 @@ pub fn check_overlaps(conf: &FlinkConf) -> Result<(), ConfError> {
     for (key, _) in conf.iter() {
         let prefix = format!("{key}.");
         if let Some((rest, _)) = conf.with_prefix(&prefix).next() {
-            return Err(ConfError::OverlappingKeys { key: key.to_owned(), longer: format!("{prefix}{rest}") });
+            return Err(ConfError::OverlappingKeys {
+                key: key.to_owned(),
+                longer: format!("{prefix}{rest}"),
+            });
         }
     }
     Ok(())
@@ -281,7 +284,12 @@ fn is_plain(text: &str) -> bool {
     let starts_well = first.is_alphabetic() || matches!(first, '$' | '/' | '_' | '(') || is_safe_dash(text);
     let ends_well = !text.ends_with([' ', ':']);
     let resolves = WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
-    starts_well && ends_well && !resolves && !text.contains(": ") && !text.contains(" #") && !looks_numeric(text)
+    starts_well
+        && ends_well
+        && !resolves
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !looks_numeric(text)
 }
 
 /// `--flag` and `-flag` are plain in block context, `-` alone, `- x` and `---` are not.
@@ -297,7 +305,8 @@ fn is_safe_dash(text: &str) -> bool {
 /// Those that begin with a letter or are harmless words never come here.
 fn looks_numeric(text: &str) -> bool {
     let rest = text.trim_start_matches(['+', '-', '.']);
-    rest.starts_with(|c: char| c.is_ascii_digit()) || matches!(rest.to_ascii_lowercase().as_str(), "inf" | "nan")
+    rest.starts_with(|c: char| c.is_ascii_digit())
+        || matches!(rest.to_ascii_lowercase().as_str(), "inf" | "nan")
 }
 
 #[cfg(test)]
@@ -359,7 +368,11 @@ text: |
 
     #[test]
     fn overlapping_keys_are_refused() {
-        let error = render(&conf(&[("a-b", "0"), ("high-availability", "kubernetes"), ("high-availability.storageDir", "s3")]));
+        let error = render(&conf(&[
+            ("a-b", "0"),
+            ("high-availability", "kubernetes"),
+            ("high-availability.storageDir", "s3"),
+        ]));
         assert_eq!(
             error.expect_err("overlap").to_string(),
             "Overlapping key prefixes detected (high-availability -> high-availability.storageDir), please replace with \
@@ -402,11 +415,15 @@ web:
     enable: 'false'
 ";
         similar_asserts::assert_eq!(rendered, expected);
-        assert_eq!(render(&conf(&[("$internal.application.program-args", "")]))?, "$internal:\n  application:\n    program-args: []\n");
+        assert_eq!(
+            render(&conf(&[("$internal.application.program-args", "")]))?,
+            "$internal:\n  application:\n    program-args: []\n"
+        );
         Ok(())
     }
 
-    const ODD: &str = "[a-cTFyn0-9.:#'\"{}\\[\\]&*!|>%@`,?~=<+_$/ \t\n\r\\\\é\u{a0}\u{85}\u{2028}\u{feff}\u{7f}😀-]{0,8}";
+    const ODD: &str =
+        "[a-cTFyn0-9.:#'\"{}\\[\\]&*!|>%@`,?~=<+_$/ \t\n\r\\\\é\u{a0}\u{85}\u{2028}\u{feff}\u{7f}😀-]{0,8}";
 
     proptest! {
         #[test]

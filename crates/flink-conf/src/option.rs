@@ -3,8 +3,8 @@
 //! Sources: flink-core 1.20 (`*Options.java`), flink-kubernetes 1.20 (`KubernetesConfigOptions.java`,
 //! `KubernetesConfigOptionsInternal.java`), and the Java operator.
 
-/// A key that a typed getter can look up.
-pub trait OptionKey {
+/// A key that a typed getter can look up: a [`Key`] or a plain text.
+pub trait OptionKey: Copy {
     /// The current key.
     fn name(&self) -> &str;
     /// Older keys, in the order in which Flink looks for them.
@@ -62,16 +62,6 @@ impl OptionKey for &str {
     }
 }
 
-impl<K: OptionKey> OptionKey for &&K {
-    fn name(&self) -> &str {
-        (**self).name()
-    }
-
-    fn fallbacks(&self) -> &'static [&'static str] {
-        (**self).fallbacks()
-    }
-}
-
 /// Keys the operator forces, and their prefixes.
 pub mod internal {
     use super::Key;
@@ -123,9 +113,11 @@ pub mod kubernetes {
     pub const TASK_MANAGER_SERVICE_ACCOUNT: Key =
         Key::with("kubernetes.taskmanager.service-account", &["kubernetes.service-account"]);
     /// CPU of the JobManager, in cores; default 1.0.
-    pub const JOB_MANAGER_CPU: Key = Key::with("kubernetes.jobmanager.cpu.amount", &["kubernetes.jobmanager.cpu"]);
+    pub const JOB_MANAGER_CPU: Key =
+        Key::with("kubernetes.jobmanager.cpu.amount", &["kubernetes.jobmanager.cpu"]);
     /// CPU of a TaskManager, in cores; default -1.0 (as many as slots, in native mode).
-    pub const TASK_MANAGER_CPU: Key = Key::with("kubernetes.taskmanager.cpu.amount", &["kubernetes.taskmanager.cpu"]);
+    pub const TASK_MANAGER_CPU: Key =
+        Key::with("kubernetes.taskmanager.cpu.amount", &["kubernetes.taskmanager.cpu"]);
     /// CPU limit / request of the JobManager; at least and by default 1.0.
     pub const JOB_MANAGER_CPU_LIMIT_FACTOR: Key = Key::new("kubernetes.jobmanager.cpu.limit-factor");
     /// CPU limit / request of a TaskManager; at least and by default 1.0.
@@ -217,9 +209,11 @@ pub mod process {
     /// Port of the REST Service; default 8081.
     pub const REST_PORT: Key = Key::with("rest.port", &["web.port", "jobmanager.web.port"]);
     /// Port that the JobManager listens on for REST; default 8081 (falls back to `rest.port`).
-    pub const REST_BIND_PORT: Key = Key::with("rest.bind-port", &["rest.port", "web.port", "jobmanager.web.port"]);
+    pub const REST_BIND_PORT: Key =
+        Key::with("rest.bind-port", &["rest.port", "web.port", "jobmanager.web.port"]);
     /// Interface that the JobManager listens on for REST; images set localhost.
-    pub const REST_BIND_ADDRESS: Key = Key::with("rest.bind-address", &["web.address", "jobmanager.web.address"]);
+    pub const REST_BIND_ADDRESS: Key =
+        Key::with("rest.bind-address", &["web.address", "jobmanager.web.address"]);
     /// Whether the web UI can cancel jobs; the operator's default is false.
     pub const WEB_CANCEL: Key = Key::new("web.cancel.enable");
     /// `default` or `reactive`.
@@ -257,17 +251,21 @@ pub mod state {
     /// Timeout of a checkpoint; default 10 min.
     pub const CHECKPOINT_TIMEOUT: Key = Key::new("execution.checkpointing.timeout");
     /// Failed checkpoints that are tolerated; default 0.
-    pub const TOLERABLE_FAILED_CHECKPOINTS: Key = Key::new("execution.checkpointing.tolerable-failed-checkpoints");
+    pub const TOLERABLE_FAILED_CHECKPOINTS: Key =
+        Key::new("execution.checkpointing.tolerable-failed-checkpoints");
     /// Directory of checkpoints.
-    pub const CHECKPOINT_DIR: Key =
-        Key::with("execution.checkpointing.dir", &["state.checkpoints.dir", "state.backend.fs.checkpointdir"]);
+    pub const CHECKPOINT_DIR: Key = Key::with(
+        "execution.checkpointing.dir",
+        &["state.checkpoints.dir", "state.backend.fs.checkpointdir"],
+    );
     /// Directory of savepoints.
     pub const SAVEPOINT_DIR: Key = Key::with(
         "execution.checkpointing.savepoint-dir",
         &["state.savepoints.dir", "savepoints.state.backend.fs.dir"],
     );
     /// Whether checkpoints stay after cancellation; the operator's default is `RETAIN_ON_CANCELLATION`.
-    pub const EXTERNALIZED_RETENTION: Key = Key::new("execution.checkpointing.externalized-checkpoint-retention");
+    pub const EXTERNALIZED_RETENTION: Key =
+        Key::new("execution.checkpointing.externalized-checkpoint-retention");
     /// Savepoint or checkpoint to restore from, as Flink 1.20 and later name it.
     pub const RESTORE_PATH: Key = Key::with("execution.state-recovery.path", &["execution.savepoint.path"]);
     /// Savepoint or checkpoint to restore from, as the operator writes it (read by every version).
@@ -287,7 +285,8 @@ pub mod state {
         &["high-availability.zookeeper.storageDir", "recovery.zookeeper.storageDir"],
     );
     /// Port of the JobManager's RPC with HA; default 0.
-    pub const HA_JOB_MANAGER_PORT: Key = Key::with("high-availability.jobmanager.port", &["recovery.jobmanager.port"]);
+    pub const HA_JOB_MANAGER_PORT: Key =
+        Key::with("high-availability.jobmanager.port", &["recovery.jobmanager.port"]);
     /// Where results of ended jobs are kept.
     pub const JOB_RESULT_STORE_PATH: Key = Key::new("job-result-store.storage-path");
     /// Whether results are deleted once committed; the operator's default is false.

@@ -110,7 +110,15 @@ mod tests {
 
     #[test]
     fn by_value() {
-        for (a, b) in [("1", "1000m"), ("2Gi", "2048Mi"), ("1e3", "1k"), ("0.5", "500m"), ("1.0", "1"), ("+2", "2"), (".5", "0.5")] {
+        for (a, b) in [
+            ("1", "1000m"),
+            ("2Gi", "2048Mi"),
+            ("1e3", "1k"),
+            ("0.5", "500m"),
+            ("1.0", "1"),
+            ("+2", "2"),
+            (".5", "0.5"),
+        ] {
             assert_eq!(Quantity::parse(a), Quantity::parse(b), "{a} {b}");
             assert!(Quantity::parse(a).is_some(), "{a}");
         }

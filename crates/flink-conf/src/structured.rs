@@ -15,8 +15,8 @@ pub fn join_list<S: AsRef<str>>(elements: &[S]) -> String {
             text.push(';');
         }
         let element = element.as_ref();
-        let lost = element.is_empty() && (position == 0 || position == last);
-        text.push_str(&quote(element, ';', lost || is_trimmed(element)));
+        let vanishes = element.is_empty() && (position == 0 || position == last);
+        text.push_str(&quote(element, ';', vanishes || is_trimmed(element)));
     }
     text
 }
@@ -25,8 +25,10 @@ pub fn join_list<S: AsRef<str>>(elements: &[S]) -> String {
 #[must_use]
 pub fn join_map<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let part = |text: &str| quote(text, ':', text.is_empty() || is_trimmed(text));
-    let pairs: Vec<String> =
-        pairs.into_iter().map(|(key, value)| quote(&format!("{}:{}", part(key), part(value)), ',', false)).collect();
+    let pairs: Vec<String> = pairs
+        .into_iter()
+        .map(|(key, value)| quote(&format!("{}:{}", part(key), part(value)), ',', false))
+        .collect();
     pairs.join(",")
 }
 
@@ -153,7 +155,10 @@ mod tests {
             assert_eq!(split_map(text), None, "{text}");
         }
         assert_eq!(split_list("a; b ;\"c;d\""), Some(vec!["a".into(), "b".into(), "c;d".into()]));
-        assert_eq!(split_map("env:A,secret:s"), Some(vec![("env".into(), "A".into()), ("secret".into(), "s".into())]));
+        assert_eq!(
+            split_map("env:A,secret:s"),
+            Some(vec![("env".into(), "A".into()), ("secret".into(), "s".into())])
+        );
     }
 
     proptest! {

@@ -166,7 +166,10 @@ mod tests {
     #[test]
     fn flags() -> Result<(), ConfError> {
         let memory = job_manager(&conf("process.size=2048m"))?;
-        assert_eq!(memory.jvm_flags(), ["-Xmx1530082096", "-Xms1530082096", "-XX:MaxMetaspaceSize=268435456"]);
+        assert_eq!(
+            memory.jvm_flags(),
+            ["-Xmx1530082096", "-Xms1530082096", "-XX:MaxMetaspaceSize=268435456"]
+        );
         let memory = job_manager(&conf("process.size=2048m enable-jvm-direct-memory-limit=true"))?;
         assert_eq!(memory.jvm_flags().get(2).map(String::as_str), Some("-XX:MaxDirectMemorySize=134217728"));
         Ok(())

@@ -161,7 +161,7 @@ struct JvmOptions {
 /// operator itself and deliberately ignored.
 fn with_legacy_heap(conf: &FlinkConf, jvm: &JvmOptions) -> Result<FlinkConf, ConfError> {
     let mut conf = conf.clone();
-    if !conf.contains(&jvm.process) {
+    if !conf.contains(jvm.process) {
         let legacy = match conf.memory(jvm.legacy_heap)? {
             Some(size) => Some(size),
             None => conf

@@ -59,7 +59,9 @@ impl TaskManagerMemory {
     /// Direct memory (`-XX:MaxDirectMemorySize`).
     #[must_use]
     pub fn jvm_direct(&self) -> MemorySize {
-        MemorySize::from_bytes(self.framework_off_heap.bytes() + self.task_off_heap.bytes() + self.network.bytes())
+        MemorySize::from_bytes(
+            self.framework_off_heap.bytes() + self.task_off_heap.bytes() + self.network.bytes(),
+        )
     }
 
     /// Flink's total memory.
@@ -98,9 +100,16 @@ impl Parts {
     }
 
     fn total(&self) -> u64 {
-        [self.framework_heap, self.framework_off_heap, self.task_off_heap, self.task_heap, self.managed, self.network]
-            .into_iter()
-            .fold(0, u64::saturating_add)
+        [
+            self.framework_heap,
+            self.framework_off_heap,
+            self.task_off_heap,
+            self.task_heap,
+            self.managed,
+            self.network,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
     }
 }
 
@@ -196,11 +205,7 @@ fn remaining(reader: &Reader<'_>, parts: &Parts, flink: u64) -> Result<u64, Conf
 }
 
 fn network_range(reader: &Reader<'_>) -> Result<Range, ConfError> {
-    reader.range(
-        (NETWORK_MIN, 64 << 20),
-        (NETWORK_MAX, MemorySize::MAX.bytes()),
-        (NETWORK_FRACTION, 0.1),
-    )
+    reader.range((NETWORK_MIN, 64 << 20), (NETWORK_MAX, MemorySize::MAX.bytes()), (NETWORK_FRACTION, 0.1))
 }
 
 #[cfg(test)]
