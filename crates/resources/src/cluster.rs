@@ -1,7 +1,7 @@
 //! The objects of one cluster, in the form in which they are sent.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::core::DynamicObject;
+use kube_core::DynamicObject;
 
 /// Annotation on the JobManager Deployment (not on its pods) that names the deployment attempt which created it, so
 /// that an operator which lost the answer of its create call recognises its own object.

@@ -1,66 +1,74 @@
-//! The configuration that a native cluster's pods read: the deploy configuration as Flink's Kubernetes client
-//! completes it.
+//! The configuration that a native cluster's pods read: the deploy configuration, completed by what the deployment
+//! attempt decides and by what Flink's Kubernetes client adds.
 //!
-//! Source: Flink 1.20, `KubernetesClusterDescriptor`, `InternalServiceDecorator`, and the Java operator's
-//! `AbstractFlinkService` and `FlinkConfMountDecorator`.
+//! Source: Flink 1.20, `KubernetesClusterDescriptor` and `InternalServiceDecorator`; the Java operator's
+//! `ApplicationReconciler` and `AbstractFlinkService`.
 
 use std::collections::BTreeMap;
 
-use api::{FlinkDeploymentSpec, FlinkVersion, JobSpec};
+use api::{FlinkVersion, JobSpec};
 use flink_conf::FlinkConf;
-use flink_conf::option::{internal, job, kubernetes, process, state};
+use flink_conf::cluster_side::{self, ConfigFile};
+use flink_conf::option::{internal, job, process, state};
 
-use crate::native::ClusterKind;
-use crate::owner::Owner;
+use crate::native::{ClusterInput, ClusterKind};
 use crate::{BuildError, options};
 
 const PYTHON_MAIN_CLASSES: [&str; 2] =
     ["org.apache.flink.client.python.PythonDriver", "org.apache.flink.client.python.PythonGatewayServer"];
 const PYTHON_ARGUMENTS: [&str; 4] = ["-py", "--python", "-pym", "--pyModule"];
 
-/// Completes the deploy configuration on the client's side.
+/// Completes the deploy configuration. The operator's own options are not in the result.
 ///
 /// # Errors
 /// Options that Flink's client refuses.
-pub(crate) fn complete(
-    deploy: &FlinkConf,
-    owner: &Owner<'_>,
-    spec: &FlinkDeploymentSpec,
-    kind: ClusterKind,
-) -> Result<FlinkConf, BuildError> {
-    let mut conf = deploy.clone();
-    conf.remove_prefix(internal::OPERATOR_PREFIX);
-    conf.remove_prefix(internal::AUTOSCALER_PREFIX);
-    if let (ClusterKind::Application, Some(job)) = (kind, &spec.job) {
-        add_program(&mut conf, job, spec.flink_version)?;
+pub(crate) fn complete(input: &ClusterInput<'_>, kind: ClusterKind) -> Result<FlinkConf, BuildError> {
+    let identity = input.identity;
+    let mut conf = cluster_side::strip(input.conf);
+    if let (ClusterKind::Application, Some(job)) = (kind, &input.spec.job) {
+        check_program(&conf, job, input.spec.flink_version)?;
+        add_attempt(&mut conf, input);
     }
     conf.set(internal::EXECUTION_MODE.name, "NORMAL");
     conf.set(internal::JOB_MANAGER_ENTRYPOINT.name, kind.entry_point_class());
     options::fix_ports(&mut conf)?;
     if options::is_ha(&conf) {
-        conf.set(state::HA_CLUSTER_ID.name, owner.name);
+        conf.set(state::HA_CLUSTER_ID.name, &identity.name);
     } else {
         // The name of the internal Service; with high availability the address comes from the leader election.
-        conf.set(process::JOB_MANAGER_RPC_ADDRESS.name, format!("{}.{}", owner.name, owner.namespace));
+        let address = format!("{}.{}", identity.name, identity.namespace);
+        conf.set(process::JOB_MANAGER_RPC_ADDRESS.name, address);
     }
     Ok(conf)
 }
 
-fn add_program(conf: &mut FlinkConf, job: &JobSpec, version: Option<FlinkVersion>) -> Result<(), BuildError> {
-    let arguments = job.args.as_deref().unwrap_or_default();
-    conf.set_list(internal::APPLICATION_ARGS.name, arguments);
-    if let Some(main) = &job.entry_class {
-        conf.set(internal::APPLICATION_MAIN.name, main);
+/// Job, state and place of results of this attempt.
+fn add_attempt(conf: &mut FlinkConf, input: &ClusterInput<'_>) {
+    if let Some(job_id) = input.job_id {
+        conf.set(internal::JOB_ID.name, job_id);
     }
-    if !is_python(job) {
-        check_jar(conf, version)?;
+    // Under all its names: Flink prefers the newer one, and a path left from the user would win over the state that
+    // was recorded for this attempt.
+    conf.remove(state::RESTORE_PATH);
+    if let Some(path) = input.restore_path {
+        conf.set(state::SAVEPOINT_PATH.name, path);
     }
-    Ok(())
+    if let Some(directory) = conf.text(state::HA_STORAGE_DIR).map(str::to_owned) {
+        conf.set_if_absent(state::JOB_RESULT_STORE_DELETE, "false");
+        // A directory of its own, or a job that is deployed again under its old id would count as finished.
+        let name = &input.identity.name;
+        let path = format!("{}/job-result-store/{name}/{}", directory.trim_end_matches('/'), input.attempt);
+        conf.set(state::JOB_RESULT_STORE_PATH.name, path);
+    }
+}
+
+fn check_program(conf: &FlinkConf, job: &JobSpec, version: Option<FlinkVersion>) -> Result<(), BuildError> {
+    if is_python(job) { Ok(()) } else { check_jar(conf, version) }
 }
 
 fn is_python(job: &JobSpec) -> bool {
     let by_class = job.entry_class.as_deref().is_some_and(|class| PYTHON_MAIN_CLASSES.contains(&class));
-    let mut arguments = job.args.iter().flatten();
+    let mut arguments = job.args_or_default().iter();
     by_class || arguments.any(|argument| PYTHON_ARGUMENTS.contains(&argument.as_str()))
 }
 
@@ -78,35 +86,8 @@ fn check_jar(conf: &FlinkConf, version: Option<FlinkVersion>) -> Result<(), Buil
     }
 }
 
-/// Name and text of the configuration file for the pods.
-///
-/// # Errors
-/// For Flink 2.x, keys of which one continues another: they cannot be nested.
-pub(crate) fn file(
-    conf: &FlinkConf,
-    version: Option<FlinkVersion>,
-) -> Result<(&'static str, String), BuildError> {
-    let mut conf = conf.clone();
-    for client_side in [
-        kubernetes::CONFIG_FILE,
-        internal::CONF_DIR,
-        // Images bind these to localhost; in pods they must be the defaults.
-        process::REST_BIND_ADDRESS,
-        process::JOB_MANAGER_BIND_HOST,
-        process::TASK_MANAGER_BIND_HOST,
-        process::TASK_MANAGER_HOST,
-    ] {
-        conf.remove(client_side);
-    }
-    if version.is_some_and(FlinkVersion::uses_config_yaml) {
-        Ok(("config.yaml", flink_conf::nested_file::render(&conf)?))
-    } else {
-        Ok(("flink-conf.yaml", flink_conf::flat_file::render(&conf)))
-    }
-}
-
 /// The data of ConfigMap `flink-config-<name>`: log files and the configuration file.
-pub(crate) fn data(logs: &[(&'static str, &str)], file: (&'static str, String)) -> BTreeMap<String, String> {
+pub(crate) fn data(logs: &[(&'static str, &str)], file: ConfigFile) -> BTreeMap<String, String> {
     let logs = logs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    logs.chain([(file.0.to_owned(), file.1)]).collect()
+    logs.chain([(file.name.to_owned(), file.text)]).collect()
 }

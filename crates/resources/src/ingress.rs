@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 
 use api::{IngressSpec, IngressTls as TlsSpec};
+use flink_conf::ClusterIdentity;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule, IngressServiceBackend,
     IngressSpec as KubernetesIngressSpec, IngressTLS, ServiceBackendPort,
 };
-use kube::core::DynamicObject;
+use kube_core::DynamicObject;
 
 use crate::object::{metadata, untyped};
-use crate::owner::Owner;
-use crate::{BuildError, names};
+use crate::{BuildError, names, owner};
 
 /// Label that every Ingress of the operator carries.
 pub const COMPONENT_LABEL: (&str, &str) = ("component", "ingress");
@@ -50,19 +50,23 @@ pub fn ingress_address(template: &str, name: &str, namespace: &str) -> Result<In
 ///
 /// # Errors
 /// See [`ingress_address`]; a template that is absent counts as one without host and path.
-pub fn ingress(owner: &Owner<'_>, spec: &IngressSpec, rest_port: u16) -> Result<DynamicObject, BuildError> {
+pub fn ingress(
+    identity: &ClusterIdentity,
+    spec: &IngressSpec,
+    rest_port: u16,
+) -> Result<DynamicObject, BuildError> {
     let template = spec.template.as_deref().unwrap_or_default();
-    let address = ingress_address(template, owner.name, owner.namespace)?;
-    let mut metadata = metadata(owner.name.to_owned(), owner.namespace);
+    let address = ingress_address(template, &identity.name, &identity.namespace)?;
+    let mut metadata = metadata(identity.name.clone(), &identity.namespace);
     metadata.annotations.clone_from(&spec.annotations);
     metadata.labels = Some(labels(spec.labels.as_ref()));
-    metadata.owner_references = Some(vec![owner.reference(true)]);
+    metadata.owner_references = Some(vec![owner::reference(identity, true)]);
     let tls = spec.tls.as_ref().map(|tls| tls.iter().map(tls_block).collect());
     untyped(&Ingress {
         metadata,
         spec: Some(KubernetesIngressSpec {
             ingress_class_name: spec.class_name.clone(),
-            rules: Some(vec![rule(address, names::rest_service(owner.name), rest_port)]),
+            rules: Some(vec![rule(address, names::rest_service(&identity.name), rest_port)]),
             tls,
             ..KubernetesIngressSpec::default()
         }),

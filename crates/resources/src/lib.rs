@@ -31,4 +31,3 @@ pub use error::BuildError;
 pub use ingress::{COMPONENT_LABEL, IngressAddress, ingress, ingress_address};
 pub use native::ClusterInput;
 pub use operator_files::OperatorFiles;
-pub use owner::Owner;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use api::{FlinkDeploymentSpec, FlinkVersion, Resource, ResourceRequirements};
 use flink_conf::option::{Key, kubernetes};
-use flink_conf::{FlinkConf, process_memory};
+use flink_conf::{ClusterIdentity, ConfError, FlinkConf, process_memory};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::core::{DynamicObject, TypeMeta};
+use kube_core::{DynamicObject, TypeMeta};
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{ATTEMPT_ANNOTATION, ClusterObjects};
@@ -17,11 +17,10 @@ use crate::kerberos::Kerberos;
 use crate::object::{metadata, untyped};
 use crate::operator_files::OperatorFiles;
 use crate::options::{ExposedType, Ports};
-use crate::owner::Owner;
 use crate::pod::FlinkPod;
 use crate::pod_template::{self, ArrayMerge, ExtraResources, Layers};
 use crate::services::ServiceOwner;
-use crate::{BuildError, cluster_conf, logging, names, options};
+use crate::{BuildError, cluster_conf, logging, names, options, owner};
 
 const MERGE_BY_NAME: Key = Key::new("kubernetes.operator.pod-template.merge-arrays-by-name");
 const STARTUP_PROBE: Key = Key::new("kubernetes.operator.jm-deployment.startup.probe.enabled");
@@ -32,14 +31,19 @@ const CONFIGURED_RESOURCES: [&str; 2] = ["cpu", "memory"];
 #[derive(Clone, Copy, Debug)]
 pub struct ClusterInput<'a> {
     /// The FlinkDeployment.
-    pub owner: Owner<'a>,
+    pub identity: &'a ClusterIdentity,
     /// Its spec, for what is not configuration: pod templates, log files, job.
     pub spec: &'a FlinkDeploymentSpec,
-    /// The deploy configuration, with the operator's own options still in it: generation annotation, job id, restore
-    /// path and job result store are taken from here.
+    /// The deploy configuration of the spec, as [`flink_conf::effective::deploy`] gives it.
     pub conf: &'a FlinkConf,
-    /// Identity of this deployment attempt, recorded in the status beforehand.
+    /// Identity of this deployment attempt, recorded in the status beforehand. Also names the directory for the job's
+    /// result, so it must be new for each attempt.
     pub attempt: &'a str,
+    /// Id of the job of an application, recorded beforehand: 32 hexadecimal digits.
+    pub job_id: Option<&'a str>,
+    /// Savepoint or checkpoint that the job starts from (or the marker for the state in HA data); from nothing
+    /// without. It replaces whatever the configuration says.
+    pub restore_path: Option<&'a str>,
     /// Files of the operator that go into clusters.
     pub files: &'a OperatorFiles,
 }
@@ -86,8 +90,9 @@ pub fn session(input: &ClusterInput<'_>) -> Result<ClusterObjects, BuildError> {
 }
 
 fn build(input: &ClusterInput<'_>, kind: ClusterKind) -> Result<ClusterObjects, BuildError> {
-    let owner = &input.owner;
-    let mut conf = cluster_conf::complete(input.conf, owner, input.spec, kind)?;
+    let identity = input.identity;
+    let (cluster_id, namespace) = (identity.name.as_str(), identity.namespace.as_str());
+    let mut conf = cluster_conf::complete(input, kind)?;
     let resources = job_manager_resources(&conf)?;
     // TaskManagers are made by Flink, which would fail much later and far away from the user.
     process_memory::task_manager(&conf)?;
@@ -98,38 +103,37 @@ fn build(input: &ClusterInput<'_>, kind: ClusterKind) -> Result<ClusterObjects, 
     let conf = &conf;
     let logs =
         logging::files(input.spec.log_configuration.as_ref(), &input.files.logs, options::conf_dir(conf));
-    let conf_file = cluster_conf::file(conf, input.spec.flink_version)?;
-    let mounted: Vec<&str> = logs.iter().map(|(name, _)| *name).chain([conf_file.0]).collect();
+    let version = input.spec.flink_version.ok_or(ConfError::Missing { field: "spec.flinkVersion" })?;
+    let conf_file = flink_conf::cluster_side::config_file(conf, version)?;
+    let mounted: Vec<&str> = logs.iter().map(|(name, _)| *name).chain([conf_file.name]).collect();
 
     let mut pod = FlinkPod::from_template(job_manager_template(input)?.unwrap_or_default());
-    let labels = job_manager_labels(conf, owner.name)?;
-    job_manager_pod::init(&mut pod, conf, &labels, resources, &default_image(input.spec.flink_version))?;
+    let labels = job_manager_labels(conf, cluster_id)?;
+    job_manager_pod::init(&mut pod, conf, &labels, resources, &default_image(version))?;
     job_manager_pod::add_env_secrets(&mut pod, conf)?;
     job_manager_pod::add_mounted_secrets(&mut pod, conf)?;
     job_manager_pod::add_command(&mut pod, conf, kind.script_argument());
     if let Some(hadoop) = &hadoop {
-        hadoop.add_to(&mut pod, owner.name)?;
+        hadoop.add_to(&mut pod, cluster_id)?;
     }
-    kerberos.add_to(&mut pod, owner.name)?;
-    job_manager_pod::add_conf_volume(&mut pod, conf, owner.name, &mounted)?;
+    kerberos.add_to(&mut pod, cluster_id)?;
+    job_manager_pod::add_conf_volume(&mut pod, conf, cluster_id, &mounted)?;
     if task_manager_template.is_some() {
-        job_manager_pod::add_pod_template_volume(&mut pod, owner.name)?;
+        job_manager_pod::add_pod_template_volume(&mut pod, cluster_id)?;
     }
 
-    let mut dependents = services(conf, owner)?;
-    let labels_of_all = names::native_labels(owner.name);
-    let own_hadoop = hadoop.and_then(|hadoop| hadoop.config_map(owner.name, owner.namespace, &labels_of_all));
+    let mut dependents = services(conf, identity)?;
+    let labels_of_all = names::native_labels(cluster_id);
+    let own_hadoop = hadoop.and_then(|hadoop| hadoop.config_map(cluster_id, namespace, &labels_of_all));
     dependents.extend(own_hadoop.map(|object| untyped(&object)).transpose()?);
-    dependents
-        .extend(kerberos.secret(owner.name, owner.namespace).map(|object| untyped(&object)).transpose()?);
-    dependents
-        .extend(kerberos.config_map(owner.name, owner.namespace).map(|object| untyped(&object)).transpose()?);
+    dependents.extend(kerberos.secret(cluster_id, namespace).map(|object| untyped(&object)).transpose()?);
+    dependents.extend(kerberos.config_map(cluster_id, namespace).map(|object| untyped(&object)).transpose()?);
     let data = cluster_conf::data(&logs, conf_file);
-    dependents.push(config_map(names::config_map(owner.name), owner, data)?);
+    dependents.push(config_map(names::config_map(cluster_id), identity, data)?);
     if let Some(template) = task_manager_template {
         let text = pod_template::render(&template);
         let data = BTreeMap::from([(names::TASK_MANAGER_TEMPLATE_FILE.to_owned(), text)]);
-        dependents.push(config_map(names::pod_template_config_map(owner.name), owner, data)?);
+        dependents.push(config_map(names::pod_template_config_map(cluster_id), identity, data)?);
     }
     Ok(ClusterObjects { deployment: deployment(input, conf, &labels, pod)?, dependents })
 }
@@ -140,16 +144,16 @@ fn deployment(
     labels: &BTreeMap<String, String>,
     pod: FlinkPod,
 ) -> Result<DynamicObject, BuildError> {
-    let owner = &input.owner;
-    let mut metadata = metadata(owner.name.to_owned(), owner.namespace);
+    let identity = input.identity;
+    let mut metadata = metadata(identity.name.clone(), &identity.namespace);
     let mut annotations = options::map(conf, kubernetes::JOB_MANAGER_ANNOTATIONS)?;
     annotations.insert(ATTEMPT_ANNOTATION.to_owned(), input.attempt.to_owned());
     metadata.annotations = Some(annotations);
     metadata.labels = Some(labels.clone());
-    metadata.owner_references = Some(vec![owner.reference(false)]);
+    metadata.owner_references = Some(vec![owner::reference(identity, false)]);
     let spec = json!({
         "replicas": options::job_manager_replicas(conf)?,
-        "selector": {"matchLabels": names::native_job_manager_selector(owner.name)},
+        "selector": {"matchLabels": names::native_job_manager_selector(&identity.name)},
         "template": pod.into_template(),
     });
     let types = TypeMeta { api_version: "apps/v1".to_owned(), kind: "Deployment".to_owned() };
@@ -173,13 +177,13 @@ fn job_manager_resources(conf: &FlinkConf) -> Result<ContainerResources, BuildEr
     })
 }
 
-fn services(conf: &FlinkConf, owner: &Owner<'_>) -> Result<Vec<DynamicObject>, BuildError> {
+fn services(conf: &FlinkConf, identity: &ClusterIdentity) -> Result<Vec<DynamicObject>, BuildError> {
     let ports = Ports::read(conf)?;
     let service_owner = ServiceOwner {
-        cluster_id: owner.name,
-        namespace: owner.namespace,
-        labels: names::native_labels(owner.name),
-        selector: names::native_job_manager_selector(owner.name),
+        cluster_id: &identity.name,
+        namespace: &identity.namespace,
+        labels: names::native_labels(&identity.name),
+        selector: names::native_job_manager_selector(&identity.name),
     };
     let mut services = Vec::new();
     if !options::is_ha(conf) {
@@ -194,11 +198,11 @@ fn services(conf: &FlinkConf, owner: &Owner<'_>) -> Result<Vec<DynamicObject>, B
 
 fn config_map(
     name: String,
-    owner: &Owner<'_>,
+    identity: &ClusterIdentity,
     data: BTreeMap<String, String>,
 ) -> Result<DynamicObject, BuildError> {
-    let mut metadata = metadata(name, owner.namespace);
-    metadata.labels = Some(names::native_labels(owner.name));
+    let mut metadata = metadata(name, &identity.namespace);
+    metadata.labels = Some(names::native_labels(&identity.name));
     untyped(&ConfigMap { metadata, data: Some(data), ..ConfigMap::default() })
 }
 
@@ -263,7 +267,7 @@ fn extra_resources(resource: Option<&Resource>, resources: Option<&ResourceRequi
 }
 
 /// The image of a cluster that names none, of the Flink version that it declares.
-fn default_image(version: Option<FlinkVersion>) -> String {
-    let (major, minor) = version.unwrap_or(FlinkVersion::V1_20).major_minor();
+fn default_image(version: FlinkVersion) -> String {
+    let (major, minor) = version.major_minor();
     format!("apache/flink:{major}.{minor}-scala_2.12")
 }

@@ -1,7 +1,7 @@
 //! From typed values to what is sent.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::core::DynamicObject;
+use kube_core::DynamicObject;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use flink_conf::option::{Key, OptionKey, kubernetes, process, state};
-use flink_conf::{Choice, FlinkConf};
+use flink_conf::{Choice, FlinkConf, HighAvailability};
 
 use crate::BuildError;
 
@@ -105,10 +105,8 @@ fn fixed_port(conf: &FlinkConf, key: Key) -> Result<Option<u16>, BuildError> {
 }
 
 /// Whether Flink's high availability is on, of whatever kind.
-#[must_use]
-pub fn is_ha(conf: &FlinkConf) -> bool {
-    let off = |kind: &str| kind.eq_ignore_ascii_case("none") || kind.eq_ignore_ascii_case("standalone");
-    conf.text(state::HA_TYPE).is_some_and(|kind| !kind.is_empty() && !off(kind))
+pub(crate) fn is_ha(conf: &FlinkConf) -> bool {
+    HighAvailability::of(conf).is_active()
 }
 
 /// `kubernetes.jobmanager.replicas`, default 1.
