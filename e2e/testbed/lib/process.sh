@@ -34,7 +34,7 @@ write_config() {
 ensure_process() {
   local name=$1 digest recorded
   shift
-  digest=$({ echo "$@" && readlink -f "$1" && find "$CONFIG" -name "$name*" -type f | sort | xargs -r cat; } | sha256sum | cut -c1-16)
+  digest=$({ echo "$@" && readlink -f "$(command -v "$1")" && find "$CONFIG" -name "$name*" -type f | sort | xargs -r cat; } | sha256sum | cut -c1-16)
   if process_runs "$name"; then
     read -r _ _ recorded <"$RUN/$name"
     [[ $recorded != "$digest" ]] || return 0
