@@ -1,1 +1,21 @@
 //! The life of a Flink cluster and its job as a pure function. No IO.
+//!
+//! [`decide`] looks at a resource, at what was observed and at the time, and answers with the next status, with
+//! everything that it wants done as [`Effect`]s, and with the moment to look again. It never reads a clock or a
+//! network, so every state can be put before it in a test.
+
+pub mod decision;
+pub mod deployment;
+pub mod diff;
+pub mod effect;
+pub mod event;
+pub mod observed;
+pub mod validate;
+
+pub use decision::{Decision, PollPlan, Question, Requeue};
+pub use deployment::{Context, Reads, decide, reads};
+pub use effect::{
+    DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference, Propagation, ScaleObject,
+};
+pub use event::{Component, EventMode, EventRecord, EventType, Reason};
+pub use observed::Observed;

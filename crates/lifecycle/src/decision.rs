@@ -1,0 +1,85 @@
+//! What [`crate::decide`] answers.
+
+use std::time::Duration;
+
+use crate::effect::{Effect, FlinkCluster};
+
+/// The next status, what to do after it is stored, and when to look again.
+#[derive(Clone, Debug)]
+pub struct Decision<Status> {
+    /// Stored before any effect, if it differs from the current one.
+    pub status: Status,
+    /// Done in this order; the first failure ends the list.
+    pub effects: Vec<Effect>,
+    /// When to decide again if nothing happens before.
+    pub requeue: Requeue,
+    /// What to ask the Flink cluster, and how often; `None` when there is no cluster to ask.
+    pub poll: Option<PollPlan>,
+}
+
+/// When to look at a resource again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requeue {
+    /// In the same pass: the effects that were just done are the next observation.
+    AtOnce,
+    /// After this time, or earlier when something changes.
+    After(Duration),
+    /// Only when something changes.
+    OnChange,
+}
+
+/// What the Flink poller asks, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollPlan {
+    /// Where.
+    pub cluster: FlinkCluster,
+    /// uid of the JobManager Deployment, stored with the answer.
+    pub deployment_uid: String,
+    /// Time between polls.
+    pub interval: Duration,
+    /// Limit for each call (`kubernetes.operator.flink.client.timeout`).
+    pub timeout: Duration,
+    /// What to ask besides the list of jobs.
+    pub questions: Vec<Question>,
+}
+
+/// One question to a Flink cluster besides the list of its jobs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Question {
+    /// Version, revision, resources in use.
+    ClusterInfo,
+    /// Checkpoint statistics of a job.
+    Checkpoints {
+        /// The job.
+        job_id: String,
+    },
+    /// The result of a savepoint or of a stop with savepoint.
+    Savepoint {
+        /// The job.
+        job_id: String,
+        /// Our identity of the operation.
+        trigger_id: String,
+    },
+    /// The result of a triggered checkpoint.
+    Checkpoint {
+        /// The job.
+        job_id: String,
+        /// Our identity of the operation.
+        trigger_id: String,
+    },
+    /// Why a job failed.
+    FailureCause {
+        /// The job.
+        job_id: String,
+    },
+    /// Exceptions of a job.
+    Exceptions {
+        /// The job.
+        job_id: String,
+    },
+    /// Restart and checkpoint counters of a job.
+    Metrics {
+        /// The job.
+        job_id: String,
+    },
+}

@@ -1,0 +1,54 @@
+//! From the recorded state to the objects of a cluster. The same state gives the same objects, so that a create whose
+//! answer was lost can be repeated.
+
+use api::FlinkDeploymentSpec;
+use flink_conf::{ClusterIdentity, ConfError, FlinkConf, effective};
+use resources::{BuildError, ClusterInput, ClusterObjects};
+
+use super::pass::Pass;
+
+/// The configuration that a spec is deployed with, without what the attempt decides.
+pub(super) fn configuration(pass: &Pass<'_>, spec: &FlinkDeploymentSpec) -> Result<FlinkConf, ConfError> {
+    effective::deploy(pass.context.defaults, &identity(pass), spec)
+}
+
+fn identity(pass: &Pass<'_>) -> ClusterIdentity {
+    ClusterIdentity {
+        name: pass.name.to_owned(),
+        namespace: pass.namespace.to_owned(),
+        uid: pass.uid.to_owned(),
+        generation: pass.operation().generation.unwrap_or(pass.generation),
+    }
+}
+
+/// The objects of the cluster that the recorded operation is about to create.
+pub(super) fn cluster(pass: &Pass<'_>) -> Result<ClusterObjects, BuildError> {
+    let spec = pass.deployed_spec().unwrap_or_else(|| pass.spec.clone());
+    let operation = pass.operation();
+    let attempt = operation.attempt.unwrap_or_default();
+    objects(pass, &spec, &attempt, pass.job_id(), operation.restore_path.as_deref())
+}
+
+/// Whether a cluster could be built from `spec`: asked before anything that runs is stopped for it.
+pub(super) fn rehearse(pass: &Pass<'_>, spec: &FlinkDeploymentSpec) -> Result<(), BuildError> {
+    const ANY_ID: &str = "00000000000000000000000000000000";
+    objects(pass, spec, ANY_ID, Some(ANY_ID), None).map(|_| ())
+}
+
+fn objects(
+    pass: &Pass<'_>,
+    spec: &FlinkDeploymentSpec,
+    attempt: &str,
+    job_id: Option<&str>,
+    restore_path: Option<&str>,
+) -> Result<ClusterObjects, BuildError> {
+    let conf = configuration(pass, spec)?;
+    let identity = identity(pass);
+    let files = pass.context.files;
+    let input = ClusterInput { identity: &identity, spec, conf: &conf, attempt, job_id, restore_path, files };
+    if spec.job.is_some() {
+        resources::native::application(&input)
+    } else {
+        resources::native::session(&input)
+    }
+}

@@ -1,0 +1,186 @@
+//! Everything that the lifecycle can want done, as data. One executor performs it.
+
+use kube::core::DynamicObject;
+use resources::ClusterObjects;
+
+use crate::event::EventRecord;
+
+/// One thing to do, performed in the order of [`crate::Decision::effects`]; the first failure ends the list.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Record an Event on the resource. Failing to do so never stops what follows.
+    Event(EventRecord),
+    /// Put our finalizer onto the resource.
+    AddFinalizer,
+    /// Take our finalizer off the resource: its deletion is complete.
+    RemoveFinalizer,
+    /// Create a cluster: the JobManager Deployment first, then its dependents, owned by it.
+    ///
+    /// Repeatable: a Deployment that exists and carries the same attempt annotation is ours.
+    CreateCluster(Box<ClusterObjects>),
+    /// Server-side apply of one object under our field manager.
+    Apply(Box<DynamicObject>),
+    /// Change the number of replicas.
+    Scale(ScaleObject),
+    /// Delete one object. Absent, or there with another uid, counts as done.
+    Delete(DeleteObject),
+    /// Ask Flink to do something.
+    Flink(FlinkCall),
+}
+
+/// Names one Kubernetes object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectReference {
+    /// For instance `apps/v1`.
+    pub api_version: String,
+    /// For instance `Deployment`.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid; calls are refused by the API server when the object was replaced by another one of the same name.
+    pub uid: Option<String>,
+}
+
+impl ObjectReference {
+    /// A Deployment of group `apps/v1`.
+    #[must_use]
+    pub fn deployment(namespace: &str, name: &str, uid: Option<&str>) -> Self {
+        Self::new("apps/v1", "Deployment", namespace, name, uid)
+    }
+
+    /// A ConfigMap.
+    #[must_use]
+    pub fn config_map(namespace: &str, name: &str, uid: Option<&str>) -> Self {
+        Self::new("v1", "ConfigMap", namespace, name, uid)
+    }
+
+    /// Any object.
+    #[must_use]
+    pub fn new(api_version: &str, kind: &str, namespace: &str, name: &str, uid: Option<&str>) -> Self {
+        Self {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid: uid.map(str::to_owned),
+        }
+    }
+}
+
+/// Which objects that depend on a deleted one go, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Propagation {
+    /// Dependents first; the object stays visible until they are gone.
+    Foreground,
+    /// The object first, its dependents later.
+    Background,
+    /// Dependents stay.
+    Orphan,
+}
+
+impl Propagation {
+    /// The text of `propagationPolicy`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Foreground => "Foreground",
+            Self::Background => "Background",
+            Self::Orphan => "Orphan",
+        }
+    }
+}
+
+/// A deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteObject {
+    /// What to delete.
+    pub object: ObjectReference,
+    /// What happens to its dependents.
+    pub propagation: Propagation,
+}
+
+/// A change of `spec.replicas` through the scale subresource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleObject {
+    /// What to scale.
+    pub object: ObjectReference,
+    /// How many replicas it shall have.
+    pub replicas: i32,
+}
+
+/// A call to a Flink cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlinkCall {
+    /// Where its REST API is.
+    pub cluster: FlinkCluster,
+    /// What to ask.
+    pub request: FlinkRequest,
+    /// Whether a failure is only logged: used where the cluster is deleted right afterwards anyway.
+    pub tolerate_failure: bool,
+}
+
+/// Identifies a Flink cluster's REST API.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FlinkCluster {
+    /// Namespace of its Services.
+    pub namespace: String,
+    /// `kubernetes.cluster-id`, which is the FlinkDeployment's name.
+    pub name: String,
+    /// `rest.port`; 8081 by default.
+    pub rest_port: u16,
+    /// Whether `security.ssl.rest.enabled` is on.
+    pub tls: bool,
+}
+
+/// Calls that change something in Flink. Each carries an identity that we chose and recorded before the call, so
+/// that a repeat is recognised by Flink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlinkRequest {
+    /// Cancel a job. A job that has ended counts as cancelled.
+    Cancel {
+        /// The job.
+        job_id: String,
+    },
+    /// Stop a job with a savepoint.
+    StopWithSavepoint {
+        /// The job.
+        job_id: String,
+        /// Our identity of this call.
+        trigger_id: String,
+        /// Directory for the savepoint.
+        target_directory: Option<String>,
+        /// Whether sources shall emit their last watermark, so that windows and timers fire.
+        drain: bool,
+        /// `CANONICAL` or `NATIVE`.
+        format_type: String,
+    },
+    /// Take a savepoint of a job that goes on.
+    TriggerSavepoint {
+        /// The job.
+        job_id: String,
+        /// Our identity of this call.
+        trigger_id: String,
+        /// Directory for the savepoint.
+        target_directory: Option<String>,
+        /// `CANONICAL` or `NATIVE`.
+        format_type: String,
+    },
+    /// Take a checkpoint.
+    TriggerCheckpoint {
+        /// The job.
+        job_id: String,
+        /// Our identity of this call.
+        trigger_id: String,
+        /// `FULL`, `INCREMENTAL` or `CONFIGURED`.
+        checkpoint_type: String,
+    },
+    /// Delete the files of a savepoint.
+    DisposeSavepoint {
+        /// Where it is.
+        path: String,
+        /// Our identity of this call.
+        trigger_id: String,
+    },
+}

@@ -1,0 +1,347 @@
+//! What is known about the world when a decision is made. An observation that failed is data as well.
+
+use std::collections::BTreeMap;
+
+use api::JobStatusState;
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+
+/// Everything that [`crate::decide`] may look at besides the resource itself.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The JobManager Deployment, if one of the cluster's name exists.
+    pub job_manager: Option<JobManager>,
+    /// Its pods, read only while the JobManager is not ready.
+    pub pods: Vec<PodProblem>,
+    /// What Flink last said, about the cluster that the Deployment of this uid runs.
+    pub flink: FlinkView,
+    /// HA metadata in Kubernetes; `None` when it was not read (see [`crate::reads`]).
+    pub ha: Option<HaMetadata>,
+    /// Names of FlinkSessionJobs that refer to this resource.
+    pub session_jobs: Vec<String>,
+    /// The attempt whose objects were all created by this process.
+    pub created_attempt: Option<String>,
+    /// Time of the newest job exception that was told as an Event, milliseconds since 1970; `None` after a restart.
+    pub exceptions_reported: Option<i64>,
+    /// The last failure of an effect of this resource, not yet recorded.
+    pub failure: Option<EffectFailure>,
+}
+
+/// A JobManager Deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobManager {
+    /// Its uid.
+    pub uid: String,
+    /// Generation of the FlinkDeployment that it was made from (Java operators write it too).
+    pub generation: Option<i64>,
+    /// Our identity of the deployment attempt; Deployments made by the Java operator have none.
+    pub attempt: Option<String>,
+    /// Whether an owner reference names the FlinkDeployment that is reconciled, by uid.
+    pub owned: bool,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+    /// `spec.replicas`.
+    pub desired_replicas: i32,
+    /// `status.replicas`.
+    pub replicas: i32,
+    /// `status.availableReplicas`.
+    pub available_replicas: i32,
+    /// Message of the condition `ReplicaFailure` with reason `FailedCreate`.
+    pub failed_create: Option<String>,
+    /// Whether condition `Available` is False since the Deployment was created: no JobManager ever ran.
+    pub never_started: bool,
+}
+
+/// Annotation with the generation of the FlinkDeployment, as the Java operator writes it.
+pub const GENERATION_ANNOTATION: &str = "flinkdeployment.flink.apache.org/generation";
+
+impl JobManager {
+    /// Reads what matters from a Deployment; `owner_uid` is the uid of the FlinkDeployment.
+    #[must_use]
+    pub fn from_deployment(deployment: &Deployment, owner_uid: &str) -> Self {
+        let meta = &deployment.metadata;
+        let annotation = |name: &str| meta.annotations.as_ref().and_then(|all| all.get(name));
+        let status = deployment.status.as_ref();
+        let condition = |kind: &str| {
+            status
+                .and_then(|status| status.conditions.as_ref())
+                .and_then(|conditions| conditions.iter().find(|condition| condition.type_ == kind))
+        };
+        let failed_create = condition("ReplicaFailure")
+            .filter(|condition| {
+                condition.status == "True" && condition.reason.as_deref() == Some("FailedCreate")
+            })
+            .map(|condition| condition.message.clone().unwrap_or_default());
+        let never_started = condition("Available").is_some_and(|available| {
+            available.status == "False"
+                && available.last_transition_time.is_some()
+                && available.last_transition_time == meta.creation_timestamp
+        });
+        Self {
+            uid: meta.uid.clone().unwrap_or_default(),
+            generation: annotation(GENERATION_ANNOTATION).and_then(|text| text.parse().ok()),
+            attempt: annotation(resources::ATTEMPT_ANNOTATION).cloned(),
+            owned: meta.owner_references.iter().flatten().any(|owner| owner.uid == owner_uid),
+            terminating: meta.deletion_timestamp.is_some(),
+            desired_replicas: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+            replicas: status.and_then(|status| status.replicas).unwrap_or(0),
+            available_replicas: status.and_then(|status| status.available_replicas).unwrap_or(0),
+            failed_create,
+            never_started,
+        }
+    }
+
+    /// Whether a JobManager answers its startup probe.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        !self.terminating && self.replicas > 0 && self.available_replicas > 0
+    }
+}
+
+/// Why a JobManager pod does not run, as the kubelet says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodProblem {
+    /// `CrashLoopBackOff`, `ImagePullBackOff`, `FailedMount` …
+    pub reason: String,
+    /// `[container] text`.
+    pub message: String,
+}
+
+/// Reasons of waiting containers that need a change by a user.
+const FATAL_WAITING: [&str; 6] = [
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "RunContainerError",
+    "CreateContainerConfigError",
+    "OOMKilled",
+];
+
+impl PodProblem {
+    /// The problems of a pod's containers and init containers.
+    ///
+    /// A crash loop is explained by the last termination message rather than by the back-off.
+    #[must_use]
+    pub fn of_containers(pod: &Pod) -> Vec<Self> {
+        let Some(status) = &pod.status else { return Vec::new() };
+        let init = status.init_container_statuses.iter().flatten();
+        let main = status.container_statuses.iter().flatten();
+        init.chain(main)
+            .filter_map(|container| {
+                let waiting = container.state.as_ref()?.waiting.as_ref()?;
+                let reason =
+                    waiting.reason.clone().filter(|reason| FATAL_WAITING.contains(&reason.as_str()))?;
+                let last = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+                let text = match (reason.as_str(), last.and_then(|last| last.message.clone())) {
+                    ("CrashLoopBackOff", Some(message)) => format!("CrashLoop - {message}"),
+                    _ => waiting.message.clone().unwrap_or_else(|| reason.clone()),
+                };
+                Some(Self { reason, message: format!("[{}] {text}", container.name) })
+            })
+            .collect()
+    }
+
+    /// Whether a pod waits for its volumes: then Events of reason `FailedMount` explain it.
+    #[must_use]
+    pub fn waits_for_volumes(pod: &Pod) -> bool {
+        let is_false = |kind: &str| {
+            pod.status
+                .iter()
+                .flat_map(|status| status.conditions.iter().flatten())
+                .find(|condition| condition.type_ == kind)
+                .map(|condition| condition.status == "False")
+        };
+        is_false("Ready") == Some(true)
+            && is_false("PodReadyToStartContainers").or_else(|| is_false("Initialized")) == Some(true)
+    }
+}
+
+/// The last answers of a Flink cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FlinkView {
+    /// The newest complete answer.
+    pub answer: Option<FlinkAnswer>,
+    /// Set while the newest try failed.
+    pub failure: Option<FlinkFailure>,
+}
+
+impl FlinkView {
+    /// The newest answer, unless a later try failed.
+    #[must_use]
+    pub fn current(&self) -> Option<&FlinkAnswer> {
+        if self.failure.is_some() { None } else { self.answer.as_ref() }
+    }
+}
+
+/// A failed try to ask Flink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlinkFailure {
+    /// When the failures began.
+    pub since: Timestamp,
+    /// Whether nobody answered (refused, reset, name unknown, too late, 503), rather than an answer that says no.
+    pub unreachable: bool,
+    /// For a person to read.
+    pub message: String,
+}
+
+/// What a Flink cluster said in one poll.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlinkAnswer {
+    /// When the poll began.
+    pub at: Timestamp,
+    /// uid of the JobManager Deployment that ran then; an answer of another cluster is never used.
+    pub cluster: String,
+    /// `GET /jobs/overview`.
+    pub jobs: Vec<JobOverview>,
+    /// `GET /config` and what is computed from it; keys of `status.clusterInfo`.
+    pub cluster_info: BTreeMap<String, String>,
+    /// `GET /jobs/:jobid/checkpoints`, when asked for.
+    pub checkpoints: Option<Checkpoints>,
+    /// Results of savepoints, checkpoints and stops, by our trigger id.
+    pub operations: BTreeMap<String, OperationResult>,
+    /// Why the job failed, when asked for: the cause chain, outermost first.
+    pub failure_cause: Option<FailureCause>,
+    /// Newest exceptions of the job first, when asked for.
+    pub exceptions: Vec<JobException>,
+    /// Restart and checkpoint counters of the job, when asked for.
+    pub metrics: Option<JobMetrics>,
+}
+
+/// One job of `GET /jobs/overview`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobOverview {
+    /// 32 hexadecimal digits.
+    pub job_id: String,
+    /// `pipeline.name`.
+    pub name: String,
+    /// Flink's own state, before [`JobOverview::effective_state`].
+    pub state: JobStatusState,
+    /// Milliseconds since 1970.
+    pub start_time: i64,
+    /// All tasks.
+    pub tasks_total: i64,
+    /// Tasks in state RUNNING.
+    pub tasks_running: i64,
+    /// Tasks in state FINISHED.
+    pub tasks_finished: i64,
+}
+
+impl JobOverview {
+    /// A RUNNING job counts as CREATED until all its tasks run or have finished
+    /// (`JobStatusUtils` of the Java operator).
+    #[must_use]
+    pub fn effective_state(&self) -> JobStatusState {
+        if self.state == JobStatusState::Running
+            && self.tasks_running + self.tasks_finished != self.tasks_total
+        {
+            JobStatusState::Created
+        } else {
+            self.state
+        }
+    }
+}
+
+/// Checkpoint statistics of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// The job asked about.
+    pub job_id: String,
+    /// Completed checkpoints, savepoints and the restored one, as far as they name a path.
+    pub completed: Vec<CompletedCheckpoint>,
+    /// When the newest checkpoint in progress was triggered, milliseconds since 1970.
+    pub in_progress_since: Option<i64>,
+    /// Bytes of the newest completed one.
+    pub state_size: Option<i64>,
+}
+
+impl Checkpoints {
+    /// The completed one with the highest id.
+    #[must_use]
+    pub fn newest(&self) -> Option<&CompletedCheckpoint> {
+        self.completed.iter().max_by_key(|checkpoint| checkpoint.id)
+    }
+}
+
+/// A checkpoint or savepoint that a job can be restored from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompletedCheckpoint {
+    /// Flink's number of it.
+    pub id: i64,
+    /// Where it is.
+    pub external_path: String,
+    /// Milliseconds since 1970.
+    pub trigger_timestamp: i64,
+}
+
+/// Result of an asynchronous operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperationResult {
+    /// Flink works on it.
+    InProgress,
+    /// Done; the path of the savepoint, or the text of the checkpoint's id.
+    Completed(String),
+    /// It failed; Flink's reason.
+    Failed(String),
+    /// Flink knows no operation of that id: the JobManager was restarted, or the call never arrived.
+    Unknown,
+}
+
+/// Why a job failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureCause {
+    /// The job asked about.
+    pub job_id: String,
+    /// Exception class and message of each level, outermost first.
+    pub chain: Vec<(String, String)>,
+}
+
+/// One entry of a job's exception history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobException {
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    /// Class name.
+    pub exception: String,
+    /// The stack trace.
+    pub stacktrace: String,
+    /// The task that failed.
+    pub task_name: Option<String>,
+    /// Host and port of the TaskManager.
+    pub endpoint: Option<String>,
+    /// Id of the TaskManager.
+    pub task_manager_id: Option<String>,
+    /// Labels that failure enrichers added.
+    pub failure_labels: BTreeMap<String, String>,
+}
+
+/// Counters for the health check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobMetrics {
+    /// `numRestarts`, or `fullRestarts` of old versions.
+    pub restarts: Option<i64>,
+    /// `numberOfCompletedCheckpoints`.
+    pub completed_checkpoints: Option<i64>,
+}
+
+/// HA metadata of a cluster in Kubernetes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HaMetadata {
+    /// Its ConfigMaps, by name and uid.
+    pub config_maps: Vec<(String, String)>,
+    /// Whether one of them is a job's.
+    pub has_job: bool,
+    /// Whether a job's ConfigMap names a checkpoint (`checkpointID-…`).
+    pub has_checkpoint: bool,
+}
+
+/// An effect that failed, as data for the next decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectFailure {
+    /// What was tried, for instance `create Deployment my-app`.
+    pub action: String,
+    /// What came back.
+    pub message: String,
+    /// How often it has failed in a row, from 1.
+    pub attempts: u32,
+}
