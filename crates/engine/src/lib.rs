@@ -1,1 +1,3 @@
-//! The only room with side effects: caches, scheduling, Flink polling, execution, status and events.
+//! The only room with side effects.
+
+pub mod ports;
