@@ -1,0 +1,140 @@
+//! Recorded objects against ours.
+
+use serde_json::Value;
+use similar::TextDiff;
+
+use crate::case::Case;
+use crate::difference::{self, Objects};
+use crate::ours::{self, NoObjects};
+use crate::{server, text};
+
+/// What a comparison found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Nothing but the listed differences that are named.
+    Equal {
+        /// Names of listed differences that were taken out.
+        listed: Vec<&'static str>,
+    },
+    /// More than that.
+    Differing {
+        /// Names of listed differences that were taken out.
+        listed: Vec<&'static str>,
+        /// The rest, for people: one entry per place.
+        differences: Vec<String>,
+    },
+    /// Nothing was compared: the cluster is a standalone one.
+    Standalone,
+}
+
+/// Compares the objects after the first reconcile, and those after the update if they were recorded. Clusters that
+/// the builders refuse have no objects; the caller compares why they are refused.
+#[must_use]
+pub fn compare(case: &Case, is_refused: impl Fn(&Value) -> bool) -> Comparison {
+    let first = stage(case, &case.resources, &case.objects, 1, &is_refused);
+    let (Comparison::Equal { .. }, Some(after)) = (&first, &case.objects_after_update) else { return first };
+    stage(case, &case.update, after, 2, &is_refused)
+}
+
+fn stage(
+    case: &Case,
+    resources: &[Value],
+    recorded: &[Value],
+    generation: i64,
+    is_refused: &impl Fn(&Value) -> bool,
+) -> Comparison {
+    let mut ours = Vec::new();
+    let mut differences = Vec::new();
+    for resource in resources.iter().filter(|resource| resource["kind"] == "FlinkDeployment") {
+        if is_refused(resource) {
+            continue;
+        }
+        match ours::objects(resource, generation) {
+            Ok(objects) => ours.extend(objects),
+            Err(NoObjects::Standalone) => return Comparison::Standalone,
+            // Without recorded objects the peer has refused it as well.
+            Err(_) if recorded.is_empty() => {}
+            Err(error) => differences.push(format!("no objects of ours: {error}")),
+        }
+    }
+    if let Some(raw) = &case.raw_conf {
+        differences.extend(raw_differences(raw, &ours));
+    }
+    let mut recorded = by_name(recorded.iter().cloned());
+    let mut ours = by_name(ours.into_iter().map(server::read_back));
+    let listed = difference::take_out(&mut recorded, &mut ours);
+    objects(&recorded, &ours, &mut differences);
+    if differences.is_empty() {
+        Comparison::Equal { listed }
+    } else {
+        Comparison::Differing { listed, differences }
+    }
+}
+
+fn by_name(objects: impl Iterator<Item = Value>) -> Objects {
+    let keyed = objects.map(|mut object| {
+        server::quantities(&mut object);
+        text::comparable(&mut object);
+        let part =
+            |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        (format!("{}/{}", part("/kind"), part("/metadata/name")), object)
+    });
+    keyed.collect()
+}
+
+/// What sorting the lines hides: values of several lines must stand together.
+fn raw_differences(raw: &str, ours: &[Value]) -> Vec<String> {
+    let file = ours.iter().find_map(|object| object.get("data")?.get(text::FLAT)?.as_str());
+    let continued = file.map(text::continued_lines).unwrap_or_default();
+    let missing = continued.into_iter().filter(|lines| !raw.contains(lines.as_str()));
+    missing
+        .map(|lines| format!("{}: these lines do not stand together in the recording:\n{lines}", text::FLAT))
+        .collect()
+}
+
+fn objects(recorded: &Objects, ours: &Objects, differences: &mut Vec<String>) {
+    for (key, theirs) in recorded {
+        match ours.get(key) {
+            Some(mine) => values(key, Some(theirs), Some(mine), differences),
+            None => differences.push(format!("{key}: recorded, but not among ours")),
+        }
+    }
+    for key in ours.keys().filter(|key| !recorded.contains_key(*key)) {
+        differences.push(format!("{key}: ours, but not recorded"));
+    }
+}
+
+/// Both are absent nowhere: a missing field is told from an empty one.
+fn values(path: &str, recorded: Option<&Value>, ours: Option<&Value>, differences: &mut Vec<String>) {
+    match (recorded, ours) {
+        (Some(Value::Object(recorded)), Some(Value::Object(ours))) => {
+            for (field, theirs) in recorded {
+                values(&format!("{path}.{field}"), Some(theirs), ours.get(field), differences);
+            }
+            for (field, mine) in ours.iter().filter(|(field, _)| !recorded.contains_key(*field)) {
+                values(&format!("{path}.{field}"), None, Some(mine), differences);
+            }
+        }
+        (Some(Value::Array(recorded)), Some(Value::Array(ours))) if recorded.iter().all(Value::is_object) => {
+            for index in 0..recorded.len().max(ours.len()) {
+                values(&format!("{path}[{index}]"), recorded.get(index), ours.get(index), differences);
+            }
+        }
+        (recorded, ours) if recorded == ours => {}
+        (recorded, ours) => differences.push(difference_at(path, &lines(recorded), &lines(ours))),
+    }
+}
+
+fn lines(value: Option<&Value>) -> String {
+    match value {
+        None => "(absent)\n".to_owned(),
+        Some(Value::String(text)) => format!("{}\n", text.strip_suffix('\n').unwrap_or(text)),
+        Some(Value::Array(elements)) => elements.iter().map(|element| lines(Some(element))).collect(),
+        Some(other) => format!("{other}\n"),
+    }
+}
+
+fn difference_at(path: &str, recorded: &str, ours: &str) -> String {
+    let diff = TextDiff::from_lines(recorded, ours);
+    format!("{path} (- recorded, + ours)\n{}", diff.unified_diff().context_radius(1))
+}
