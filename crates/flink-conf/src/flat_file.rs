@@ -4,6 +4,7 @@
 //! first `: `. Nothing can be quoted or escaped, so some values cannot be expressed: see [`losses`].
 
 use crate::conf::FlinkConf;
+use crate::option::internal;
 
 /// A line that Flink skips with a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,7 @@ fn java_trim(text: &str) -> &str {
 /// Values are written as they are, also those of [`losses`], because the Java operator does so.
 #[must_use]
 pub fn render(conf: &FlinkConf) -> String {
-    conf.iter().map(|(key, value)| format!("{key}: {value}\n")).collect()
+    conf.iter().flat_map(|(key, value)| [key, ": ", value, "\n"]).collect()
 }
 
 /// Why Flink 1.x will not read a value as it was given.
@@ -84,7 +85,8 @@ impl Loss {
 }
 
 /// Entries that a cluster with Flink 1.x reads differently than they stand in the configuration, with
-/// the first reason. Flink offers no way to write them; users should be told.
+/// the first reason. Flink offers no way to write them; users should be told. (No program arguments are
+/// an empty value too, and read as none; that is no loss.)
 #[must_use]
 pub fn losses(conf: &FlinkConf) -> Vec<(&str, Loss)> {
     conf.iter().filter_map(|(key, value)| loss(key, value).map(|loss| (key, loss))).collect()
@@ -99,7 +101,7 @@ fn loss(key: &str, value: &str) -> Option<Loss> {
     } else if key.is_empty() || key.contains(": ") || java_trim(key) != key {
         Some(Loss::Key)
     } else if java_trim(value).is_empty() {
-        Some(Loss::Empty)
+        (key != internal::APPLICATION_ARGS.name || !value.is_empty()).then_some(Loss::Empty)
     } else if java_trim(value) != value {
         Some(Loss::Trimmed)
     } else {
@@ -139,6 +141,7 @@ mod tests {
     #[test]
     fn losses_name_the_reason() {
         let conf: FlinkConf = [
+            ("$internal.application.program-args", ""),
             ("args", ""),
             ("hash", "x # y"),
             ("multi", "l1\nl2"),

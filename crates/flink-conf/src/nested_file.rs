@@ -1,7 +1,7 @@
 //! `config.yaml`, the file of Flink 2.x: YAML with keys nested at every dot.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
@@ -233,7 +233,7 @@ impl Tree {
                 Some(Leaf::List(elements)) => {
                     out.push('\n');
                     for element in elements {
-                        out.push_str(&format!("{indent}- {}\n", scalar(element)));
+                        out.extend([indent.as_str(), "- ", &scalar(element), "\n"]);
                     }
                 }
             }
@@ -268,7 +268,10 @@ fn double_quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if needs_escape(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if needs_escape(c) => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
             c => out.push(c),
         }
     }

@@ -51,7 +51,7 @@ pub fn rest_endpoint(conf: &FlinkConf) -> Result<RestEndpoint, ConfError> {
 /// # Errors
 /// [`ConfError::Value`] if it is no duration.
 pub fn checkpoint_timeout(conf: &FlinkConf) -> Result<Duration, ConfError> {
-    Ok(conf.duration(state::CHECKPOINT_TIMEOUT)?.unwrap_or(Duration::from_secs(600)))
+    Ok(conf.duration(state::CHECKPOINT_TIMEOUT)?.unwrap_or(Duration::from_mins(10)))
 }
 
 #[cfg(test)]

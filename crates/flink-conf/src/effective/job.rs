@@ -1,10 +1,12 @@
 //! `spec.job`: defaults and settings of an application, or of a session cluster without one.
 
+use std::fmt::Write as _;
+
 use api::{FlinkDeploymentSpec, JobSpec, KubernetesDeploymentMode, UpgradeMode};
 
 use crate::conf::FlinkConf;
 use crate::error::ConfError;
-use crate::option::{internal, job, process, state};
+use crate::option::{internal, job, state};
 use crate::slots::task_slots;
 
 /// Options of applications that users may override, and one that they may not.
@@ -119,7 +121,8 @@ fn ascii(url: &str) -> String {
         } else {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
-                text.push_str(&format!("%{byte:02X}"));
+                // Writing to a String cannot fail.
+                let _ = write!(text, "%{byte:02X}");
             }
         }
     }

@@ -8,6 +8,8 @@
 mod component;
 mod job;
 mod session_job;
+#[cfg(test)]
+mod tests;
 
 use api::{FlinkDeploymentSpec, FlinkVersion, flink_configuration};
 use serde_json::Value;

@@ -54,6 +54,7 @@ impl Choice for CheckpointType {
 /// version, never from the resource, as in the Java operator. All others may also stand in the
 /// resource's `flinkConfiguration`, and count without a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one field per switch of the operator")]
 pub struct OperatorSettings {
     /// `reconcile.interval` (*operator*), default 60 s: how often a settled resource is looked at.
     pub reconcile_interval: Duration,
@@ -394,7 +395,7 @@ fn error_limits(read: &Reader<'_>, defaults: ErrorLimits) -> Result<ErrorLimits,
 impl Default for OperatorSettings {
     /// The built-in defaults.
     fn default() -> Self {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let ten_seconds = Duration::from_secs(10);
         Self {
             reconcile_interval: minute,
@@ -487,7 +488,7 @@ mod tests {
         }));
         let settings = OperatorSettings::of_deployment(&defaults, "ns", &spec)?;
         assert_eq!(settings.reconcile_interval, Duration::from_secs(15));
-        assert_eq!(settings.readiness_timeout, Duration::from_secs(120));
+        assert_eq!(settings.readiness_timeout, Duration::from_mins(2));
         assert_eq!(settings.savepoint_format, "NATIVE");
         assert_eq!(settings.rest_port, 9091);
         Ok(())
@@ -514,7 +515,7 @@ mod tests {
         let spec = spec(json!({"kubernetes.operator.savepoint.history.max.count": 50}));
         let settings = OperatorSettings::of_deployment(&defaults, "ns", &spec)?;
         assert_eq!(settings.savepoint_history_max_count, 3);
-        assert_eq!(settings.savepoint_history_max_age, Duration::from_secs(3600));
+        assert_eq!(settings.savepoint_history_max_age, Duration::from_hours(1));
         Ok(())
     }
 
@@ -542,7 +543,7 @@ mod tests {
             OperatorSettings::of_deployment(&broken, "ns", &spec(json!({}))).expect_err("not a duration");
         assert!(error.to_string().contains("kubernetes.operator.reconcile.interval"), "{error}");
         let settings = OperatorSettings::of_operator(&broken);
-        assert_eq!(settings.reconcile_interval, Duration::from_secs(60));
+        assert_eq!(settings.reconcile_interval, Duration::from_mins(1));
         assert_eq!(settings.flink_client_timeout, Duration::from_secs(3));
 
         let not_an_object = OperatorSettings::of_deployment(&defaults(&[]), "ns", &spec(json!("a: b")));

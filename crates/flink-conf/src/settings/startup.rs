@@ -49,6 +49,7 @@ pub struct HealthProbe {
 /// Options that are read once, from the operator's file alone. Names are those of the options without
 /// `kubernetes.operator.`.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "one field per switch of the operator")]
 pub struct StartupSettings {
     /// `reconcile.parallelism`, default 50; -1 for no limit (`None`).
     pub reconcile_parallelism: Option<usize>,
@@ -181,7 +182,7 @@ mod tests {
         assert_eq!(settings.reconcile_parallelism, Some(50));
         assert_eq!(settings.rate_limit, Some((5, Duration::from_secs(15))));
         assert_eq!(settings.retry.max_attempts, 15);
-        assert_eq!(settings.dynamic_config_interval, Some(Duration::from_secs(300)));
+        assert_eq!(settings.dynamic_config_interval, Some(Duration::from_mins(5)));
         assert_eq!(settings.watched_namespaces, Vec::<String>::new());
         assert_eq!(settings.health_probe, HealthProbe { enabled: true, port: 8085 });
         assert_eq!(settings.leader_election, None);
