@@ -1,0 +1,164 @@
+//! E4: where the jar of a session job may come from.
+//!
+//! Upstream: `DefaultValidator.validateJarURI`. Whoever may create session jobs could otherwise make the operator
+//! read from its own network.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{Findings, Rule, uri};
+
+const ALLOWED_SCHEMES: &str = "kubernetes.operator.user.artifacts.allowed-schemes";
+
+/// What the operator may fetch; set for the whole operator, not per namespace or resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtifactSettings {
+    /// `kubernetes.operator.user.artifacts.allowed-schemes`; default `https`.
+    pub allowed_schemes: Vec<String>,
+    /// `kubernetes.operator.user.artifacts.disallow-restricted-hosts`; default true.
+    pub disallow_restricted_hosts: bool,
+}
+
+impl Default for ArtifactSettings {
+    fn default() -> Self {
+        Self { allowed_schemes: vec!["https".to_owned()], disallow_restricted_hosts: true }
+    }
+}
+
+/// What DNS said about the host of a jar's URI. The jar must then be fetched from one of these addresses: a second
+/// question could have another answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResolvedHost {
+    /// Nobody had to ask: [`host_to_resolve`] gave no host.
+    NotAsked,
+    /// The name has no address, or no answer came.
+    Unknown,
+    /// The addresses of the name.
+    Addresses(Vec<IpAddr>),
+}
+
+/// The host whose addresses are needed to judge a URI; `None` if it can be judged without, because addresses do not
+/// matter, because the host is an address itself, or because the URI is refused anyway.
+#[must_use]
+pub fn host_to_resolve(jar_uri: Option<&str>, settings: &ArtifactSettings) -> Option<String> {
+    let uri = uri::parse(jar_uri?).ok()?;
+    let scheme = uri.scheme?;
+    let host = uri.host?;
+    let needed = is_allowed(scheme, settings) && checks_host(scheme, settings) && literal(host).is_none();
+    needed.then(|| host.to_owned())
+}
+
+pub(super) fn check(
+    jar_uri: Option<&str>,
+    settings: &ArtifactSettings,
+    resolved: &ResolvedHost,
+    findings: &mut Findings,
+) {
+    let Some(jar_uri) = jar_uri else { return };
+    if let Err((message, remedy)) = judge(jar_uri, settings, resolved) {
+        findings.add(Rule::JarUri, message, remedy);
+    }
+}
+
+/// Message and remedy if the URI is refused.
+fn judge(
+    jar_uri: &str,
+    settings: &ArtifactSettings,
+    resolved: &ResolvedHost,
+) -> Result<(), (String, &'static str)> {
+    let uri = uri::parse(jar_uri).map_err(|reason| {
+        (
+            format!("jarURI is not a valid URI: {reason}"),
+            "Escape characters that a URI cannot have, such as blanks.",
+        )
+    })?;
+    let scheme = uri.scheme.ok_or_else(|| {
+        (
+            "jarURI must include a scheme".to_owned(),
+            "Give the whole URI, for instance https://example.com/job.jar.",
+        )
+    })?;
+    if !is_allowed(scheme, settings) {
+        let schemes: Vec<String> =
+            settings.allowed_schemes.iter().map(|scheme| scheme.to_lowercase()).collect();
+        let message = format!(
+            "jarURI scheme '{scheme}' is not in the allowlist [{}]. Configure '{ALLOWED_SCHEMES}' to extend the allowlist.",
+            schemes.join(", ")
+        );
+        return Err((
+            message,
+            "Fetch the jar by an allowed scheme, or ask who runs the operator to allow this one.",
+        ));
+    }
+    if !checks_host(scheme, settings) {
+        return Ok(());
+    }
+    let host = uri.host.ok_or_else(|| {
+        (
+            format!("jarURI must name a host, because its scheme is {scheme}"),
+            "Give the whole URI, with a host.",
+        )
+    })?;
+    let addresses = match (literal(host), resolved) {
+        (Some(address), _) => vec![address],
+        (None, ResolvedHost::Addresses(addresses)) => addresses.clone(),
+        (None, ResolvedHost::NotAsked | ResolvedHost::Unknown) => Vec::new(),
+    };
+    if addresses.is_empty() {
+        return Err((
+            format!("The host '{host}' of jarURI has no known address"),
+            "Correct the host, or the DNS.",
+        ));
+    }
+    if addresses.iter().copied().any(is_restricted) {
+        return Err((
+            format!("The host '{host}' of jarURI has an address from which jars may not be fetched"),
+            "Use a public host, or ask who runs the operator to set \
+             kubernetes.operator.user.artifacts.disallow-restricted-hosts to false.",
+        ));
+    }
+    Ok(())
+}
+
+fn is_allowed(scheme: &str, settings: &ArtifactSettings) -> bool {
+    settings.allowed_schemes.iter().any(|allowed| allowed.eq_ignore_ascii_case(scheme))
+}
+
+fn checks_host(scheme: &str, settings: &ArtifactSettings) -> bool {
+    settings.disallow_restricted_hosts
+        && ["http", "https"].iter().any(|http| http.eq_ignore_ascii_case(scheme))
+}
+
+/// The address that a host is itself. Also a single number is one: `2130706433` is 127.0.0.1.
+///
+/// Numbers with leading zeros are left to the resolver: whether they are octal is a matter of opinion, and the
+/// opinion that counts is that of who connects.
+fn literal(host: &str) -> Option<IpAddr> {
+    if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        let without_scope = address.split('%').next()?;
+        return without_scope.parse().ok().map(IpAddr::V6);
+    }
+    let number = || host.parse::<u32>().ok().filter(|_| !host.starts_with('0')).map(Ipv4Addr::from);
+    host.parse().ok().or_else(number).map(IpAddr::V4)
+}
+
+/// Loopback, link-local, site-local, wildcard and multicast, as Java understands them: carrier-grade NAT
+/// (`100.64.0.0/10`) and unique-local IPv6 (`fc00::/7`) are not among them.
+fn is_restricted(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_private()
+                || v4.is_unspecified()
+                || v4.is_multicast()
+        }
+        IpAddr::V6(v6) => {
+            let site_local = v6.segments()[0] & 0xffc0 == 0xfec0;
+            v6.is_loopback()
+                || v6.is_unicast_link_local()
+                || site_local
+                || v6.is_unspecified()
+                || v6.is_multicast()
+        }
+    }
+}
