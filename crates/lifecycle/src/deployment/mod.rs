@@ -28,6 +28,8 @@ mod recovery;
 mod rollback;
 mod spec_change;
 mod stopping;
+#[cfg(test)]
+mod tests;
 pub mod upgrade;
 mod validation;
 
