@@ -24,6 +24,8 @@ pub enum Effect {
     Scale(ScaleObject),
     /// Delete one object. Absent, or there with another uid, counts as done.
     Delete(DeleteObject),
+    /// Take keys out of a ConfigMap's `data`. Absent, or there with another uid, counts as done.
+    RemoveData(RemoveData),
     /// Ask Flink to do something.
     Flink(FlinkCall),
 }
@@ -99,6 +101,15 @@ pub struct DeleteObject {
     pub object: ObjectReference,
     /// What happens to its dependents.
     pub propagation: Propagation,
+}
+
+/// Keys to take out of a ConfigMap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoveData {
+    /// The ConfigMap.
+    pub object: ObjectReference,
+    /// Keys of `data`.
+    pub keys: Vec<String>,
 }
 
 /// A change of `spec.replicas` through the scale subresource.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api::JobStatusState;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
 /// Everything that [`crate::decide`] may look at besides the resource itself.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Observed {
     pub flink: FlinkView,
     /// HA metadata in Kubernetes; `None` when it was not read (see [`crate::reads`]).
     pub ha: Option<HaMetadata>,
+    /// uid of the Ingress of the cluster's name, if the FlinkDeployment owns it; read when [`crate::reads`] says so.
+    pub owned_ingress: Option<String>,
     /// Names of FlinkSessionJobs that refer to this resource.
     pub session_jobs: Vec<String>,
     /// The attempt whose objects were all created by this process.
@@ -329,10 +331,51 @@ pub struct JobMetrics {
 pub struct HaMetadata {
     /// Its ConfigMaps, by name and uid.
     pub config_maps: Vec<(String, String)>,
+    /// Keys that hold job graphs, by name and uid of their ConfigMap: a JobManager that finds one recovers the old
+    /// program instead of running the new one.
+    pub job_graphs: Vec<(String, String, Vec<String>)>,
     /// Whether one of them is a job's.
     pub has_job: bool,
     /// Whether a job's ConfigMap names a checkpoint (`checkpointID-…`).
     pub has_checkpoint: bool,
+}
+
+/// Keys of `data` under which Flink 1.x and 2.x keep the program of a job.
+const JOB_GRAPHS: [&str; 2] = ["jobGraph-", "executionPlan-"];
+
+impl HaMetadata {
+    /// Label selector of the ConfigMaps to read for a cluster.
+    #[must_use]
+    pub fn selector(cluster: &str) -> String {
+        format!("app={cluster},type=flink-native-kubernetes,component!=autoscaler")
+    }
+
+    /// Reads what matters from the ConfigMaps that [`HaMetadata::selector`] finds (`FlinkUtils` of the Java operator).
+    /// The ConfigMaps of the cluster itself bear the same labels and are left out: they go with its Deployment.
+    #[must_use]
+    pub fn from_config_maps(maps: &[ConfigMap]) -> Self {
+        let mut metadata = Self::default();
+        for map in maps.iter().filter(|map| map.metadata.deletion_timestamp.is_none()) {
+            let name = map.metadata.name.clone().unwrap_or_default();
+            let uid = map.metadata.uid.clone().unwrap_or_default();
+            let old_layout = name.ends_with("-leader");
+            if !name.ends_with("-config-map") && !old_layout {
+                continue;
+            }
+            let of_cluster = name.ends_with("-cluster-config-map");
+            let of_job = (!of_cluster && !old_layout) || name.ends_with("-jobmanager-leader");
+            let keys = || map.data.iter().flatten().map(|(key, _)| key.clone());
+            metadata.has_job |= of_job;
+            metadata.has_checkpoint |= of_job && keys().any(|key| key.starts_with("checkpointID-"));
+            let graphs: Vec<String> =
+                keys().filter(|key| JOB_GRAPHS.iter().any(|prefix| key.starts_with(prefix))).collect();
+            if !graphs.is_empty() {
+                metadata.job_graphs.push((name.clone(), uid.clone(), graphs));
+            }
+            metadata.config_maps.push((name, uid));
+        }
+        metadata
+    }
 }
 
 /// An effect that failed, as data for the next decision.

@@ -52,3 +52,11 @@ fn objects(
         resources::native::session(&input)
     }
 }
+
+/// The Ingress of the cluster.
+pub(super) fn ingress(
+    pass: &Pass<'_>,
+    wanted: &api::IngressSpec,
+) -> Result<kube::core::DynamicObject, BuildError> {
+    resources::ingress(&identity(pass), wanted, pass.settings.rest_port)
+}

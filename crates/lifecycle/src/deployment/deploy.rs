@@ -9,7 +9,7 @@ use super::failure::class;
 use super::identity::{self, Purpose};
 use super::pass::Pass;
 use super::upgrade::Restore;
-use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation};
+use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation, RemoveData};
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::JobManager;
 
@@ -133,10 +133,56 @@ impl Pass<'_> {
     pub(super) fn create_cluster(&mut self) {
         match super::build::cluster(self) {
             Ok(objects) => {
+                self.drop_old_job_graphs();
                 self.effects.push(Effect::CreateCluster(Box::new(objects)));
                 self.again_at_once();
+                self.publish_ingress();
             }
             Err(error) => self.fail_once(class::RECONCILIATION, Reason::Error, &error.to_string()),
+        }
+    }
+
+    /// The Ingress of the REST API, as wanted by the spec that is deployed; one that is wanted no longer goes.
+    fn publish_ingress(&mut self) {
+        let wanted = self.deployed_spec().and_then(|spec| spec.ingress);
+        if !self.settings.manage_ingress {
+            if wanted.is_some() {
+                let message =
+                    "spec.ingress is set, and kubernetes.operator.ingress.manage is off: no Ingress is made.";
+                let event = EventRecord::warning(Reason::IngressManagement, Component::Operator, message);
+                self.event(event.once("IngressManagement"));
+            }
+            return;
+        }
+        let Some(wanted) = wanted else {
+            if let Some(uid) = self.observed.owned_ingress.clone() {
+                let object = ObjectReference::new(
+                    "networking.k8s.io/v1",
+                    "Ingress",
+                    self.namespace,
+                    self.name,
+                    Some(&uid),
+                );
+                self.effects
+                    .push(Effect::Delete(DeleteObject { object, propagation: Propagation::Background }));
+            }
+            return;
+        };
+        match super::build::ingress(self, &wanted) {
+            Ok(ingress) => self.effects.push(Effect::Apply(Box::new(ingress))),
+            Err(error) => self.fail_once(class::RECONCILIATION, Reason::Error, &error.to_string()),
+        }
+    }
+
+    /// With the old program in the HA metadata, the JobManager would recover that one.
+    fn drop_old_job_graphs(&mut self) {
+        if !self.is_application() || self.observed.job_manager.is_some() {
+            return;
+        }
+        let graphs = self.observed.ha.iter().flat_map(|ha| ha.job_graphs.iter());
+        for (name, uid, keys) in graphs {
+            let object = ObjectReference::config_map(self.namespace, name, Some(uid));
+            self.effects.push(Effect::RemoveData(RemoveData { object, keys: keys.clone() }));
         }
     }
 

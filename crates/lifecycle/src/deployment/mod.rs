@@ -64,6 +64,8 @@ pub struct Reads {
     pub pods: bool,
     /// ConfigMaps with HA metadata.
     pub ha: bool,
+    /// The Ingress.
+    pub ingress: bool,
 }
 
 /// Which live reads the next [`decide`] of this resource needs. `job_manager_available` is what the cached Deployment
@@ -77,15 +79,21 @@ pub fn reads(resource: &FlinkDeployment, job_manager_available: bool, context: &
         .is_some_and(|reconciliation| reconciliation.last_reconciled_spec.is_some());
     let deleting = resource.metadata.deletion_timestamp.is_some();
     if !deployed {
-        return Reads { pods: false, ha: deleting };
+        return Reads { pods: false, ha: deleting, ingress: false };
     }
     let observed = Observed::default();
-    let Ok(settings) = settings(resource, context) else { return Reads { pods: true, ha: true } };
+    let Ok(settings) = settings(resource, context) else {
+        return Reads { pods: true, ha: true, ingress: true };
+    };
     let pass = Pass::new(resource, &observed, context, settings);
     let changed = pass.generation != status.observed_generation.unwrap_or_default();
     let steady =
         matches!(pass.stage(), Stage::Deployed | Stage::Suspended) && !changed && job_manager_available;
-    Reads { pods: !job_manager_available, ha: deleting || !steady || pass.settings.health_check }
+    Reads {
+        pods: !job_manager_available,
+        ha: deleting || !steady || pass.settings.health_check,
+        ingress: !deleting && !steady && pass.settings.manage_ingress,
+    }
 }
 
 fn settings(

@@ -148,7 +148,7 @@ impl World {
                 }
             }
             Effect::Flink(call) => self.calls.push(call.request),
-            Effect::Apply(_) | Effect::Scale(_) => {}
+            Effect::Apply(_) | Effect::Scale(_) | Effect::RemoveData(_) => {}
         }
     }
 
