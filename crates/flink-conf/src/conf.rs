@@ -198,7 +198,7 @@ impl FlinkConf {
     }
 
     /// A map: one text `k:v,k:v`, or one entry per pair under `key.`. The exact key wins, as in Flink.
-    /// Later duplicates win; the result is sorted.
+    /// The result is sorted; a key that stands twice in the one text is an error.
     pub fn map(&self, key: impl OptionKey) -> Result<Option<BTreeMap<String, String>>, ConfError> {
         if let Some(pairs) = self.typed(&key, structured::split_map, MAP)? {
             return Ok(Some(pairs.into_iter().collect()));
@@ -227,12 +227,12 @@ impl FlinkConf {
     }
 }
 
-const MAP: &str = "a map k:v,k:v, quoted with ' where a key or value contains : , or '";
+const MAP: &str = "a map k:v,k:v, quoted with ' where a key or value contains : , or ', each key once";
 
 /// A number as Java's `parseDouble` reads it, without hexadecimal.
 fn floating<F: FromStr>(text: &str) -> Option<F> {
     let text = text.trim();
-    if !matches!(text, "NaN" | "Infinity" | "+Infinity" | "-Infinity") {
+    if !matches!(text, "NaN" | "+NaN" | "-NaN" | "Infinity" | "+Infinity" | "-Infinity") {
         let number = text.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(text);
         let numeric = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-');
         return number.chars().all(numeric).then(|| number.parse().ok()).flatten();
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(conf.memory("size")?, Some(MemorySize::from_mebibytes(1024)));
         assert_eq!(conf.duration("time")?, Some(Duration::from_secs(90)));
         assert_eq!(conf.map("absent")?, None);
-        for bad in ["b", "c", "l"] {
+        for bad in ["b", "c", "l", "m"] {
             assert!(conf.double(bad).is_err(), "{bad}");
         }
         Ok(())

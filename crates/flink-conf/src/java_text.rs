@@ -1,6 +1,9 @@
 //! Numbers as Java prints them, because the Java operator's texts end up in pod specs and ConfigMaps.
 
 /// `Double.toString`: always with a decimal point, scientific from 10⁷ on and below 10⁻³.
+///
+/// The shortest text that is read back as the number. Where two such texts are equally near (numbers with
+/// 17 digits that end in a binary fraction), Java may choose the other one.
 #[must_use]
 pub fn double(value: f64) -> String {
     if value.is_nan() {

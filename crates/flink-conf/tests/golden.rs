@@ -2,6 +2,8 @@
 //! custom resource. Recordings: folder `golden` of the reference; its README has the operator
 //! configuration that was in force, and how the recordings are normalised.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
