@@ -1,3 +1,4 @@
 //! The only room with side effects.
 
+pub mod kubernetes;
 pub mod ports;
