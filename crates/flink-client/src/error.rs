@@ -66,7 +66,7 @@ pub enum FlinkError {
         text: ErrorText,
     },
     /// The state of the job forbids the call: cancel of a job that ended otherwise, a job id that was used
-    /// before, an operation that failed before under the same trigger id, a concurrent change of resources.
+    /// before, a concurrent change of resources.
     #[error("Flink refuses {call}: {text}")]
     Conflict {
         /// The call.
@@ -204,7 +204,12 @@ impl FlinkError {
             // 503 is Flink's answer before a handler was chosen; every other 5xx may come from halfway.
             Self::Server { status, .. } => *status != 503,
             // 408: the request was passed on to the job, whose answer came too late.
-            Self::Client { status, .. } => *status == 408,
+            Self::Client { status: 408, .. } => true,
+            // A job that cannot be initialized, for example because its savepoint is missing, is refused but
+            // known as FAILED: its id is used up.
+            Self::Client { call, text, .. } => {
+                *call == Call::RunJar && text.text().contains("JobInitializationException")
+            }
             Self::NotFound { .. } | Self::Conflict { .. } | Self::Unsendable { .. } => false,
         }
     }
@@ -212,10 +217,10 @@ impl FlinkError {
     /// What to do next.
     #[must_use]
     pub fn class(&self) -> ErrorClass {
-        if self.may_have_happened() {
-            return ErrorClass::LookAgain;
-        }
         match self {
+            // What was said is for the user, also if it left something behind.
+            Self::Client { call: Call::RunJar, .. } => ErrorClass::TellUser,
+            _ if self.may_have_happened() => ErrorClass::LookAgain,
             Self::Unreachable { .. } | Self::TooLate { .. } | Self::Server { .. } => ErrorClass::Retry,
             Self::NotFound { missing: Missing::Route, .. } => ErrorClass::TellUser,
             Self::NotFound { .. } | Self::Conflict { .. } => ErrorClass::LookAgain,
@@ -266,9 +271,10 @@ impl FlinkError {
     /// The error of an answer whose status is not a success.
     pub(crate) fn of_answer(call: Call, answer: &RestResponse) -> Self {
         let status = answer.status;
-        let (author, text) = ErrorText::of_answer(&answer.body);
+        let (author, whole) = ErrorText::of_answer(&answer.body);
+        let text = ErrorText::of_text(&whole);
         match (author, status) {
-            (Author::Flink, _) => Self::of_flink(call, status, text),
+            (Author::Flink, _) => Self::of_flink(call, status, text, &whole),
             // A proxy that has nothing behind it; 503 is said before anything is passed on.
             (Author::KubernetesApi, 404 | 503) => {
                 Self::Unreachable { call, sent: false, detail: text.to_string() }
@@ -286,39 +292,37 @@ impl FlinkError {
         }
     }
 
-    fn of_flink(call: Call, status: u16, text: ErrorText) -> Self {
+    fn of_flink(call: Call, status: u16, text: ErrorText, whole: &str) -> Self {
         match status {
-            404 => Self::NotFound { call, missing: missing(call, &text), text },
+            404 => Self::NotFound { call, missing: missing(call, whole), text },
             409 => Self::Conflict { call, text },
-            // Triggers of an unknown job fail with 500, and only the text says why.
-            500.. if text.mentions("FlinkJobNotFoundException") => {
+            // Some handlers do not expect that a job is unknown: 500, and only the text says why.
+            500.. if whole.contains("FlinkJobNotFoundException") => {
                 Self::NotFound { call, missing: Missing::Job, text }
             }
-            500..
-                if text.mentions("already reached another terminal state")
-                    || text.mentions("OperationAlreadyFailedException") =>
-            {
+            500.. if whole.contains("already reached another terminal state") => {
                 Self::Conflict { call, text }
             }
-            400..=499 if text.mentions("DuplicateJobSubmissionException") => Self::Conflict { call, text },
+            400..=499 if whole.contains("DuplicateJobSubmissionException") => Self::Conflict { call, text },
             500.. => Self::Server { call, status, text },
             _ => Self::Client { call, status, text },
         }
     }
 }
 
-fn missing(call: Call, text: &ErrorText) -> Missing {
-    if text.text().starts_with("Not found: ") {
+fn missing(call: Call, text: &str) -> Missing {
+    // GET of an unknown path is taken for a file of the web dashboard.
+    if text.starts_with("Not found: ") || text.starts_with("Unable to load requested file ") {
         return Missing::Route;
     }
     match call {
         Call::SavepointResult | Call::CheckpointResult | Call::DisposalResult => Missing::Operation,
         Call::Checkpoints | Call::CheckpointConfig | Call::CheckpointDetails
-            if text.mentions("Checkpointing has not been enabled") =>
+            if text.contains("Checkpointing has not been enabled") =>
         {
             Missing::Checkpointing
         }
-        Call::CheckpointDetails if !text.mentions("job") => Missing::Other,
+        Call::CheckpointDetails if text.contains("Could not find checkpointing statistics") => Missing::Other,
         Call::DashboardConfig
         | Call::Overview
         | Call::ClusterConfig

@@ -58,16 +58,19 @@ pub(crate) enum Author {
 
 impl ErrorText {
     /// Reads an error answer's body. `Author::Flink` only for Flink's own error form.
-    pub(crate) fn of_answer(body: &[u8]) -> (Author, Self) {
+    ///
+    /// The second value is the whole text, for those who look for the name of an exception in it: the one that
+    /// matters often is the innermost of a long chain.
+    pub(crate) fn of_answer(body: &[u8]) -> (Author, String) {
         if let Ok(FlinkErrors { errors }) = serde_json::from_slice(body) {
-            return (Author::Flink, Self::of_text(&errors.join("\n")));
+            return (Author::Flink, errors.join("\n"));
         }
         if let Ok(KubernetesStatus { kind, message }) = serde_json::from_slice(body)
             && kind == "Status"
         {
-            return (Author::KubernetesApi, Self::of_text(&message));
+            return (Author::KubernetesApi, message);
         }
-        (Author::Other, Self::of_text(&String::from_utf8_lossy(body)))
+        (Author::Other, String::from_utf8_lossy(body).into_owned())
     }
 
     /// Takes any text: cuts it, masks secrets and finds its summary.
@@ -75,7 +78,7 @@ impl ErrorText {
     pub fn of_text(text: &str) -> Self {
         // Masking comes before cutting, so that a cut cannot separate a secret from the key that betrays it.
         // What is masked is bounded first, because answers may be megabytes.
-        let bounded = cut(text, 64 * 1024);
+        let bounded = cut(&without_frames(text), 64 * 1024);
         let clean = redact(&bounded);
         Self { summary: cut(&summary(&clean), SUMMARY_LIMIT), text: cut(clean.trim(), TEXT_LIMIT) }
     }
@@ -86,15 +89,10 @@ impl ErrorText {
         &self.summary
     }
 
-    /// The beginning of the text, at most 2048 characters, with line breaks.
+    /// The beginning of the text without the frames of stack traces, at most 2048 characters, with line breaks.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
-    }
-
-    /// Whether the text contains `part`, in any case.
-    pub(crate) fn mentions(&self, part: &str) -> bool {
-        self.text.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
     }
 }
 
@@ -109,6 +107,15 @@ fn cut(text: &str, limit: usize) -> String {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
     }
+}
+
+/// Frames say where in Flink's code, which helps nobody who reads a status; the lines between them say what.
+fn without_frames(text: &str) -> String {
+    let is_frame = |line: &&str| {
+        let line = line.trim_start();
+        line.starts_with("at ") || (line.starts_with("... ") && line.ends_with(" more"))
+    };
+    text.lines().filter(|line| !is_frame(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// Lines that Flink puts around a stack trace and that say nothing.
@@ -225,28 +232,32 @@ fn separator(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
+    fn read(body: &[u8]) -> (Author, ErrorText) {
+        let (author, text) = ErrorText::of_answer(body);
+        (author, ErrorText::of_text(&text))
+    }
+
     #[test]
     fn the_summary_is_the_first_line_and_the_innermost_cause() {
         let body = br#"{"errors":["Internal server error.","<Exception on server side:\norg.a.RestHandlerException: Could not run.\n\tat a.b(C.java:1)\nCaused by: x.Y: middle\n\tat q\nCaused by: java.io.IOException: disk full\n\t... 4 more\n\nEnd of exception on server side>"]}"#;
-        let (author, text) = ErrorText::of_answer(body);
+        let (author, text) = read(body);
         assert_eq!(author, Author::Flink);
         assert_eq!(
             text.summary(),
             "org.a.RestHandlerException: Could not run. -> java.io.IOException: disk full"
         );
-        assert!(text.text().contains("x.Y: middle"));
+        assert!(text.text().contains("x.Y: middle") && !text.text().contains("C.java"), "{}", text.text());
     }
 
     #[test]
     fn other_authors_are_told_apart() {
-        let (author, text) = ErrorText::of_answer(
-            br#"{"kind":"Status","message":"services \"a-rest\" not found","code":404}"#,
-        );
+        let (author, text) =
+            read(br#"{"kind":"Status","message":"services \"a-rest\" not found","code":404}"#);
         assert_eq!((author, text.summary()), (Author::KubernetesApi, "services \"a-rest\" not found"));
-        let (author, text) = ErrorText::of_answer(b"<html>\nBad gateway");
+        let (author, text) = read(b"<html>\nBad gateway");
         assert_eq!((author, text.summary()), (Author::Other, "<html>"));
-        assert_eq!(ErrorText::of_answer(b"").1.to_string(), "no reason given");
-        assert_eq!(ErrorText::of_answer(&[0xff, 0xfe]).0, Author::Other);
+        assert_eq!(read(b"").1.to_string(), "no reason given");
+        assert_eq!(read(&[0xff, 0xfe]).0, Author::Other);
     }
 
     #[test]

@@ -119,20 +119,21 @@ pub struct RestorePoint {
     /// Milliseconds since the epoch when it was triggered or, if it is what the job itself started from, when
     /// the job was restored from it.
     pub timestamp: i64,
+    /// Whether Flink says that it has deleted the files. A job that FINISHED by itself deletes its checkpoints,
+    /// whatever the retention: the newest state is gone then, and everything older is older state.
+    pub discarded: bool,
 }
 
 impl CheckpointStatistics {
     /// The newest snapshot that the job can be started from: the highest id among what it was restored from,
-    /// its newest checkpoint and its newest savepoint.
+    /// its newest checkpoint and its newest savepoint. It may be [`RestorePoint::discarded`]: the next older one
+    /// is not offered in its place, because nobody may start from older state without knowing.
     #[must_use]
     pub fn newest_restore_point(&self) -> Option<RestorePoint> {
         let LatestCheckpoints { completed, savepoint, failed: _, restored } = &self.latest;
-        let restored = restored.as_ref().and_then(|it| point(it.id, &it.external_path, it.restore_timestamp));
-        let of = |it: &Option<Checkpoint>| {
-            it.as_ref().and_then(|it| point(it.id, &it.external_path, it.trigger_timestamp))
-        };
-        let mut newest = restored;
-        for candidate in [of(completed), of(savepoint)].into_iter().flatten() {
+        let mut newest = restored.as_ref().and_then(Restored::restore_point);
+        let taken = [completed, savepoint].into_iter().flatten().filter_map(Checkpoint::restore_point);
+        for candidate in taken {
             if newest.as_ref().is_none_or(|best| candidate.id > best.id) {
                 newest = Some(candidate);
             }
@@ -147,8 +148,18 @@ impl CheckpointStatistics {
     }
 }
 
-fn point(id: u64, path: &Option<String>, timestamp: i64) -> Option<RestorePoint> {
-    path.clone().map(|path| RestorePoint { id, path, timestamp })
+impl Checkpoint {
+    fn restore_point(&self) -> Option<RestorePoint> {
+        let path = self.external_path.clone()?;
+        Some(RestorePoint { id: self.id, path, timestamp: self.trigger_timestamp, discarded: self.discarded })
+    }
+}
+
+impl Restored {
+    fn restore_point(&self) -> Option<RestorePoint> {
+        let path = self.external_path.clone()?;
+        Some(RestorePoint { id: self.id, path, timestamp: self.restore_timestamp, discarded: false })
+    }
 }
 
 /// `GET /jobs/:jobid/checkpoints/config`.

@@ -33,6 +33,13 @@ impl FailureCause {
         ErrorText::of_text(&self.stack_trace).summary().to_owned()
     }
 
+    /// Whether the operation failed because Flink does not know the job, or the job has ended. Flink accepts
+    /// triggers for any job id and says only in the result that there is no such job.
+    #[must_use]
+    pub fn is_job_not_found(&self) -> bool {
+        self.stack_trace.contains("FlinkJobNotFoundException")
+    }
+
     /// The path of a savepoint that was completed before stopping the job failed.
     ///
     /// `StopWithSavepointStoppingException` holds the path in its message: `A savepoint has been created at:

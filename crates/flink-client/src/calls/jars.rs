@@ -59,7 +59,7 @@ fn multipart(jar: &JarFile) -> Result<RequestBody, String> {
         }
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if !name.ends_with(".jar") || !name.chars().all(plain) {
+    if !name.to_ascii_lowercase().ends_with(".jar") || !name.chars().all(plain) {
         return Err(format!("{name:?} is not the name of a jar"));
     }
     // Random, so that no jar can hold the boundary on purpose.

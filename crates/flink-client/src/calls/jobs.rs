@@ -22,7 +22,11 @@ impl FlinkCluster {
 
     /// `GET /jobs/:jobid`.
     pub async fn job_details(&self, job: &JobId) -> Result<JobDetails, FlinkError> {
-        self.get(Call::JobDetails, format!("/jobs/{job}")).await
+        let details: JobDetails = self.get(Call::JobDetails, format!("/jobs/{job}")).await?;
+        if details.id != *job {
+            return Err(half_an_answer(Call::JobDetails, "it is about another job"));
+        }
+        Ok(details)
     }
 
     /// `GET /jobs/:jobid/status`.
@@ -35,7 +39,11 @@ impl FlinkCluster {
     pub async fn job_result(&self, job: &JobId) -> Result<Option<JobResult>, FlinkError> {
         let call = Call::JobResult;
         let answer: JobResultAnswer = self.get(call, format!("/jobs/{job}/execution-result")).await?;
-        answer.read().map_err(|reason| half_an_answer(call, reason))
+        let result = answer.read().map_err(|reason| half_an_answer(call, reason))?;
+        if result.as_ref().is_some_and(|result| result.id != *job) {
+            return Err(half_an_answer(call, "it is about another job"));
+        }
+        Ok(result)
     }
 
     /// `GET /jobs/:jobid/exceptions`: at most `limit` failures, newest first.
@@ -77,7 +85,7 @@ impl FlinkCluster {
     }
 }
 
-/// An answer that is well-formed and says nothing.
+/// An answer that is well-formed and not the one that was asked for.
 pub(super) fn half_an_answer(call: Call, reason: &str) -> FlinkError {
     FlinkError::Malformed { call, status: 200, truncated: false, detail: reason.to_owned() }
 }

@@ -1,0 +1,318 @@
+//! One Flink cluster: its jobs, and the clock that moves them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::Method;
+use jiff::Timestamp;
+
+use super::answer::StubResponse;
+use super::faults::{self, Fault, FaultRule};
+use super::job::{StubJob, Surroundings};
+use super::operations::Operations;
+use super::plan::JobPlan;
+use super::routes;
+use super::storage::Storage;
+use crate::answers::JobState;
+use crate::identifiers::JobId;
+
+/// Settings of a cluster of the stub.
+#[derive(Debug, Clone)]
+pub struct ClusterSettings {
+    /// Flink's version, which decides about the form of some answers. Default: `1.20.3`.
+    pub version: String,
+    /// `jobmanager.scheduler: adaptive`. Default: false.
+    pub adaptive: bool,
+    /// Registered TaskManagers. Default: 1.
+    pub taskmanagers: u32,
+    /// Slots of each TaskManager. Default: 8.
+    pub slots: u32,
+    /// `execution.checkpointing.savepoint-dir`. Default: none.
+    pub savepoint_directory: Option<String>,
+    /// `execution.checkpointing.dir`. Default: `file:/checkpoints`.
+    pub checkpoint_directory: String,
+    /// How long ended operations are remembered (`rest.async.store-duration`). Default: 5 min.
+    pub operation_memory: Duration,
+    /// How long ended jobs are remembered (`jobstore.expiration-time`). Default: 1 h.
+    pub job_memory: Duration,
+    /// How jobs behave that are run from a jar.
+    pub jar_plan: JobPlan,
+    /// Shown by `GET /jobmanager/config`.
+    pub configuration: BTreeMap<String, String>,
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self {
+            version: "1.20.3".to_owned(),
+            adaptive: false,
+            taskmanagers: 1,
+            slots: 8,
+            savepoint_directory: None,
+            checkpoint_directory: "file:/checkpoints".to_owned(),
+            operation_memory: Duration::from_mins(5),
+            job_memory: Duration::from_hours(1),
+            jar_plan: JobPlan::default(),
+            configuration: BTreeMap::new(),
+        }
+    }
+}
+
+impl ClusterSettings {
+    /// Whether the version is 2 or newer.
+    pub(super) fn is_newer(&self) -> bool {
+        !self.version.starts_with("1.")
+    }
+}
+
+/// A job to start.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Id of the job.
+    pub job: JobId,
+    /// How it behaves.
+    pub plan: JobPlan,
+    /// Snapshot to start from; `None`: start empty.
+    pub restore_path: Option<String>,
+}
+
+/// Why a job is not started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmissionError {
+    /// The id was used before, by a job that runs or has ended.
+    #[error("Job has already been submitted.")]
+    Duplicate,
+}
+
+/// What a new JobManager finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobManagerRestart {
+    /// HA metadata: jobs go on from their newest checkpoint; ended jobs are known to have ended.
+    WithHa,
+    /// Application cluster without HA: the main method runs again, with what it was first given to start from.
+    ApplicationWithoutHa,
+    /// Session cluster without HA: all jobs are gone, and nobody knows that they were.
+    SessionWithoutHa,
+}
+
+/// A Flink cluster as its REST API shows it.
+#[derive(Debug, Clone)]
+pub struct FlinkState {
+    pub(super) settings: ClusterSettings,
+    pub(super) storage: Storage,
+    pub(super) jobs: BTreeMap<JobId, StubJob>,
+    pub(super) operations: Operations,
+    /// Uploaded jars: id, file name, time of upload.
+    pub(super) jars: BTreeMap<String, (String, i64)>,
+    submissions: BTreeMap<JobId, Submission>,
+    faults: Vec<FaultRule>,
+    not_ready_until: Option<Timestamp>,
+    clock: Timestamp,
+    log: Vec<String>,
+}
+
+impl FlinkState {
+    /// An empty cluster that is ready at once. The storage is where its snapshots go.
+    #[must_use]
+    pub fn new(settings: ClusterSettings, storage: Storage, now: Timestamp) -> Self {
+        Self {
+            settings,
+            storage,
+            jobs: BTreeMap::new(),
+            operations: Operations::default(),
+            jars: BTreeMap::new(),
+            submissions: BTreeMap::new(),
+            faults: Vec::new(),
+            not_ready_until: None,
+            clock: now,
+            log: Vec::new(),
+        }
+    }
+
+    /// Answers a request. `path` starts with a slash and has its query.
+    pub fn handle(&mut self, method: &Method, path: &str, body: &[u8], now: Timestamp) -> StubResponse {
+        self.advance(now);
+        self.log.push(format!("{method} {path}"));
+        let Some(rule) = faults::take(&mut self.faults, method, path) else {
+            return self.answer(method, path, body);
+        };
+        let unaffected = !rule.applied || rule.fault == Fault::Refuse;
+        let answer = if let Fault::AboutJob(job) = &rule.fault {
+            routes::route_about(self, method, path, body, job)
+        } else if unaffected {
+            StubResponse::plain_error(500, "the request was not handled")
+        } else {
+            self.answer(method, path, body)
+        };
+        rule.fault.spoil(answer)
+    }
+
+    fn answer(&mut self, method: &Method, path: &str, body: &[u8]) -> StubResponse {
+        if self.not_ready_until.is_some_and(|until| self.clock < until) {
+            let text = "Service temporarily unavailable due to an ongoing leader election. Please refresh.";
+            return StubResponse::plain_error(503, text);
+        }
+        routes::route(self, method, path, body)
+    }
+
+    /// Moves jobs along to a point in time, step by step in the order of time. An earlier time does nothing.
+    pub fn advance(&mut self, now: Timestamp) {
+        while let Some((at, id)) = self.next_step().filter(|(at, _)| *at <= now) {
+            self.clock = self.clock.max(at);
+            self.with_job(&id, |job, around| job.step(at, around));
+        }
+        self.clock = self.clock.max(now);
+        self.operations.forget(self.clock, self.settings.operation_memory);
+        let remembered_since = (self.clock - self.settings.job_memory).as_millisecond();
+        self.jobs.retain(|_, job| job.ended.is_none_or(|ended| ended > remembered_since));
+    }
+
+    /// When something happens next by itself: a simulation may sleep until then.
+    #[must_use]
+    pub fn next_event(&self) -> Option<Timestamp> {
+        self.next_step()
+            .map(|(at, _)| at)
+            .into_iter()
+            .chain(self.not_ready_until)
+            .filter(|at| *at > self.clock)
+            .min()
+    }
+
+    fn next_step(&self) -> Option<(Timestamp, JobId)> {
+        self.jobs.values().filter_map(|job| Some((job.next_step()?, job.id.clone()))).min()
+    }
+
+    pub(super) fn clock(&self) -> Timestamp {
+        self.clock
+    }
+
+    /// Runs something on a job together with what it may touch.
+    pub(super) fn with_job<T>(
+        &mut self,
+        id: &JobId,
+        action: impl FnOnce(&mut StubJob, &mut Surroundings<'_>) -> T,
+    ) -> Option<T> {
+        let mut around = Surroundings {
+            operations: &mut self.operations,
+            storage: &self.storage,
+            checkpoint_directory: &self.settings.checkpoint_directory,
+        };
+        self.jobs.get_mut(id).map(|job| action(job, &mut around))
+    }
+
+    /// Starts a job, as an application's main method or a jar does.
+    pub fn submit(&mut self, submission: Submission, now: Timestamp) -> Result<(), SubmissionError> {
+        self.advance(now);
+        // Flink remembers the ids of ended jobs for as long as their results.
+        if self.jobs.contains_key(&submission.job) {
+            return Err(SubmissionError::Duplicate);
+        }
+        let Submission { job, plan, restore_path } = submission.clone();
+        self.jobs.insert(job.clone(), StubJob::submitted(job.clone(), plan, restore_path, now));
+        self.submissions.insert(job, submission);
+        Ok(())
+    }
+
+    /// A new JobManager takes over. It answers 503 until it is ready, and remembers no operation.
+    pub fn restart_jobmanager(&mut self, restart: JobManagerRestart, ready_after: Duration, now: Timestamp) {
+        self.advance(now);
+        self.operations = Operations::default();
+        self.jars.clear();
+        let ready = now + ready_after;
+        self.not_ready_until = Some(ready);
+        match restart {
+            JobManagerRestart::SessionWithoutHa => {
+                self.jobs.clear();
+                self.submissions.clear();
+            }
+            JobManagerRestart::ApplicationWithoutHa => {
+                self.jobs.clear();
+                for (id, submission) in &self.submissions {
+                    let Submission { job, plan, restore_path } = submission.clone();
+                    self.jobs.insert(id.clone(), StubJob::submitted(job, plan, restore_path, ready));
+                }
+            }
+            JobManagerRestart::WithHa => {
+                for job in self.jobs.values_mut() {
+                    if job.state.is_globally_terminal() {
+                        // Only the end of the job is in the job result store.
+                        job.log = None;
+                        job.exceptions.clear();
+                    } else {
+                        job.recover(ready);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers 503 until a point in time, as a JobManager does while it waits for leadership.
+    pub fn not_ready_until(&mut self, until: Timestamp) {
+        self.not_ready_until = Some(until);
+    }
+
+    /// A job that runs or is remembered.
+    #[must_use]
+    pub fn job(&self, id: &JobId) -> Option<&StubJob> {
+        self.jobs.get(id)
+    }
+
+    /// All jobs that run or are remembered.
+    pub fn jobs(&self) -> impl Iterator<Item = &StubJob> {
+        self.jobs.values()
+    }
+
+    /// Ids of jobs that have not ended.
+    #[must_use]
+    pub fn live_jobs(&self) -> Vec<JobId> {
+        self.jobs.values().filter(|job| !job.state.is_globally_terminal()).map(|job| job.id.clone()).collect()
+    }
+
+    /// The plan of a job, to change how it behaves from now on.
+    pub fn plan_mut(&mut self, id: &JobId) -> Option<&mut JobPlan> {
+        self.jobs.get_mut(id).map(|job| &mut job.plan)
+    }
+
+    /// The settings, to change how the cluster behaves from now on.
+    pub fn settings_mut(&mut self) -> &mut ClusterSettings {
+        &mut self.settings
+    }
+
+    /// The storage that the cluster writes to.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Makes a job fail now, with the restarts of its plan.
+    pub fn fail_job(&mut self, id: &JobId, text: &str, now: Timestamp) {
+        self.advance(now);
+        self.with_job(id, |job, around| job.fail(text, now, around));
+    }
+
+    /// Makes a job finish now by itself.
+    pub fn finish_job(&mut self, id: &JobId, now: Timestamp) {
+        self.advance(now);
+        self.with_job(id, |job, around| {
+            if !job.state.is_globally_terminal() {
+                job.end(JobState::Finished, now, around);
+            }
+        });
+    }
+
+    /// Adds a fault after those that are there.
+    pub fn add_fault(&mut self, rule: FaultRule) {
+        self.faults.push(rule);
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// Requests so far, each `METHOD path`, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> &[String] {
+        &self.log
+    }
+}
