@@ -179,12 +179,15 @@ impl<'a> Pass<'a> {
             .map_or(UpgradeMode::Stateless, api::JobSpec::upgrade_mode_or_default)
     }
 
+    /// The REST API of the cluster that runs: a port that the wanted spec changes counts only once it is deployed.
     pub(super) fn flink_cluster(&self) -> FlinkCluster {
+        let deployed = self.deployed_spec().and_then(|spec| super::build::configuration(self, &spec).ok());
+        let rest = deployed.and_then(|conf| flink_conf::rest_endpoint(&conf).ok());
         FlinkCluster {
             namespace: self.namespace.to_owned(),
             name: self.name.to_owned(),
-            rest_port: self.settings.rest_port,
-            tls: self.settings.rest_tls,
+            rest_port: rest.as_ref().map_or(self.settings.rest_port, |rest| rest.port),
+            tls: rest.as_ref().map_or(self.settings.rest_tls, |rest| rest.tls),
         }
     }
 

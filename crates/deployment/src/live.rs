@@ -1,0 +1,80 @@
+//! Reads that go to the API server because no cache answers them. They are few, and only while something changes.
+
+use engine::ports::{ApiError, Kind, KubernetesApi, ObjectKey, Scope};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
+use kube::core::DynamicObject;
+use lifecycle::observed::{HaMetadata, PodProblem};
+use serde::de::DeserializeOwned;
+
+/// Why the JobManager's pods do not run.
+///
+/// # Errors
+/// Those of the API server.
+pub(crate) async fn pod_problems(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<Vec<PodProblem>, ApiError> {
+    let selector = format!("app={},component=jobmanager,type=flink-native-kubernetes", key.name);
+    let scope = Scope::namespace(&key.namespace).labelled(selector);
+    let pods: Vec<Pod> = typed(api.list(Kind::POD, &scope).await?);
+    let mut problems: Vec<PodProblem> = pods.iter().flat_map(PodProblem::of_containers).collect();
+    let waiting: Vec<&str> = pods
+        .iter()
+        .filter(|pod| PodProblem::waits_for_volumes(pod))
+        .filter_map(|pod| pod.metadata.uid.as_deref())
+        .collect();
+    if problems.is_empty() && !waiting.is_empty() {
+        problems.extend(failed_mounts(api, key, &waiting).await?);
+    }
+    Ok(problems)
+}
+
+/// Events of reason `FailedMount` on these pods, the newest first.
+async fn failed_mounts(
+    api: &dyn KubernetesApi,
+    key: &ObjectKey,
+    pods: &[&str],
+) -> Result<Vec<PodProblem>, ApiError> {
+    const REASON: &str = "FailedMount";
+    let mut events: Vec<Event> = typed(api.list(Kind::EVENT, &Scope::namespace(&key.namespace)).await?);
+    events.retain(|event| {
+        event.reason.as_deref() == Some(REASON)
+            && event.involved_object.uid.as_deref().is_some_and(|uid| pods.contains(&uid))
+    });
+    events.sort_by(|one, other| other.last_timestamp.cmp(&one.last_timestamp));
+    let problem = |event: Event| PodProblem {
+        reason: REASON.to_owned(),
+        message: event.message.unwrap_or_else(|| "a volume cannot be mounted".to_owned()),
+    };
+    Ok(events.into_iter().map(problem).collect())
+}
+
+/// HA metadata in Kubernetes.
+///
+/// # Errors
+/// Those of the API server.
+pub(crate) async fn ha_metadata(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<HaMetadata, ApiError> {
+    let scope = Scope::namespace(&key.namespace).labelled(HaMetadata::selector(&key.name));
+    let maps: Vec<ConfigMap> = typed(api.list(Kind::CONFIG_MAP, &scope).await?);
+    Ok(HaMetadata::from_config_maps(&maps))
+}
+
+/// uid of the Ingress of the cluster's name, if `owner` owns it.
+///
+/// # Errors
+/// Those of the API server.
+pub(crate) async fn owned_ingress(
+    api: &dyn KubernetesApi,
+    key: &ObjectKey,
+    owner: &str,
+) -> Result<Option<String>, ApiError> {
+    let Some(ingress) = api.get(Kind::INGRESS, key).await? else { return Ok(None) };
+    let owned = ingress.metadata.owner_references.iter().flatten().any(|reference| reference.uid == owner);
+    Ok(ingress.metadata.uid.filter(|_| owned))
+}
+
+/// Those objects that are what they ought to be; the API server sends no others.
+fn typed<K: DeserializeOwned>(objects: Vec<DynamicObject>) -> Vec<K> {
+    objects
+        .into_iter()
+        .filter_map(|object| serde_json::to_value(object).ok())
+        .filter_map(|value| serde_json::from_value(value).ok())
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! Command line and environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, ValueEnum};
+
+/// Runs Apache Flink on Kubernetes: watches FlinkDeployments and makes them true.
+///
+/// Environment variables are those of Apache's Java operator, so that its Deployment manifest keeps working.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub(crate) struct Arguments {
+    /// Folder with the operator's `config.yaml` or `flink-conf.yaml` and the default log files of clusters.
+    #[arg(long, env = "FLINK_CONF_DIR", value_name = "DIR")]
+    pub(crate) conf_dir: Option<PathBuf>,
+
+    /// Second folder, whose keys win one by one.
+    #[arg(long, env = "CONF_OVERRIDE_DIR", value_name = "DIR")]
+    pub(crate) conf_override_dir: Option<PathBuf>,
+
+    /// Namespaces to watch, separated by commas; replaces `kubernetes.operator.watched.namespaces`. All if empty.
+    #[arg(long, env = "WATCH_NAMESPACES", value_name = "NAMESPACES")]
+    pub(crate) watch_namespaces: Option<String>,
+
+    /// Namespace of the operator itself.
+    #[arg(long, env = "OPERATOR_NAMESPACE", default_value = "default", value_name = "NAMESPACE")]
+    pub(crate) operator_namespace: String,
+
+    /// Name of the operator, as metrics label it.
+    #[arg(long, env = "OPERATOR_NAME", default_value = "flink-kubernetes-operator", value_name = "NAME")]
+    pub(crate) operator_name: String,
+
+    /// Context of the kubeconfig to use; outside a pod the current one by default.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// How JobManagers are reached: `service` (cluster DNS; default in a pod), `proxy` (the API server's service
+    /// proxy; default outside), or `host:NAME` (that host, at each resource's rest.port).
+    #[arg(long, value_name = "service|proxy|host:NAME")]
+    pub(crate) flink_address: Option<FlinkAddress>,
+
+    /// Where probes and metrics are served; by default all addresses at `kubernetes.operator.health.probe.port` (8085).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Form of the log.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+
+    /// What is logged, for instance `info` or `info,engine=debug`.
+    #[arg(long, env = "LOG_FILTER", default_value = "info,kube=warn", value_name = "FILTER")]
+    pub(crate) log_filter: String,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// How JobManagers are reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FlinkAddress {
+    Service,
+    Proxy,
+    Host(String),
+}
+
+impl FromStr for FlinkAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "service" => Ok(Self::Service),
+            None if text == "proxy" => Ok(Self::Proxy),
+            Some(("host", host)) if !host.is_empty() => Ok(Self::Host(host.to_owned())),
+            _ => Err("expected service, proxy or host:NAME".to_owned()),
+        }
+    }
+}
+
+impl Arguments {
+    /// Blank environment variables count as unset, as they do for the Java operator.
+    pub(crate) fn parse_tolerantly() -> Self {
+        let mut arguments = Self::parse();
+        let blank = |path: &PathBuf| path.as_os_str().is_empty();
+        arguments.conf_dir = arguments.conf_dir.filter(|path| !blank(path));
+        arguments.conf_override_dir = arguments.conf_override_dir.filter(|path| !blank(path));
+        arguments.watch_namespaces = arguments.watch_namespaces.filter(|text| !text.trim().is_empty());
+        arguments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_read() {
+        assert_eq!("service".parse(), Ok(FlinkAddress::Service));
+        assert_eq!("proxy".parse(), Ok(FlinkAddress::Proxy));
+        assert_eq!("host:localhost".parse(), Ok(FlinkAddress::Host("localhost".to_owned())));
+        assert!("host:".parse::<FlinkAddress>().is_err());
+        assert!("dns".parse::<FlinkAddress>().is_err());
+    }
+}
