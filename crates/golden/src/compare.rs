@@ -5,7 +5,7 @@ use similar::TextDiff;
 
 use crate::case::Case;
 use crate::difference::{self, Objects};
-use crate::ours::{self, NoObjects};
+use crate::ours;
 use crate::{server, text};
 
 /// What a comparison found.
@@ -23,8 +23,6 @@ pub enum Comparison {
         /// The rest, for people: one entry per place.
         differences: Vec<String>,
     },
-    /// Nothing was compared: the cluster is a standalone one.
-    Standalone,
 }
 
 /// Compares the objects after the first reconcile, and those after the update if they were recorded. Clusters that
@@ -51,7 +49,6 @@ fn stage(
         }
         match ours::objects(resource, generation) {
             Ok(objects) => ours.extend(objects),
-            Err(NoObjects::Standalone) => return Comparison::Standalone,
             // Without recorded objects the peer has refused it as well.
             Err(_) if recorded.is_empty() => {}
             Err(error) => differences.push(format!("no objects of ours: {error}")),

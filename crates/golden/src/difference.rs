@@ -112,7 +112,8 @@ fn default_log_file(recorded: &mut Objects, ours: &mut Objects) -> bool {
 
 fn settings(properties: &str) -> BTreeMap<&str, &str> {
     let lines = properties.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once('=')).map(|(key, value)| (key.trim(), value.trim())).collect()
+    let settings = lines.map(|line| line.split_once('=').unwrap_or((line, "")));
+    settings.map(|(key, value)| (key.trim(), value.trim())).collect()
 }
 
 fn probe_in_host_network(recorded: &mut Objects, ours: &mut Objects) -> bool {
@@ -135,22 +136,20 @@ fn probe_in_host_network(recorded: &mut Objects, ours: &mut Objects) -> bool {
     found
 }
 
+/// Only where `rest.bind-port` is configured apart from `rest.port`, and the recorded container has the latter.
 fn rest_container_port(recorded: &mut Objects, ours: &mut Objects) -> bool {
-    let mut target = None;
-    for (_, service) in
-        recorded.iter().filter(|(key, _)| key.starts_with("Service/") && key.ends_with("-rest"))
-    {
-        target = service.pointer("/spec/ports/0/targetPort").cloned();
-    }
+    let mut bind_port = None;
+    each_configuration(recorded, |data| bind_port = text::option(data, "rest.bind-port"));
+    let Some(bind_port) = bind_port.and_then(|port| port.parse::<i32>().ok()) else { return false };
+    let service = recorded.iter().find(|(key, _)| key.starts_with("Service/") && key.ends_with("-rest"));
+    let port = service.and_then(|(_, service)| service.pointer("/spec/ports/0/port")).cloned();
     let mut found = false;
     each_deployment(recorded, ours, |recorded, _| {
         let ports = main_container(recorded).and_then(|container| container.get_mut("ports"));
-        for port in ports.and_then(Value::as_array_mut).into_iter().flatten() {
-            if port["name"] == "rest"
-                && let Some(target) = &target
-                && port["containerPort"] != *target
-            {
-                port["containerPort"] = target.clone();
+        for container_port in ports.and_then(Value::as_array_mut).into_iter().flatten() {
+            let number = &mut container_port["containerPort"];
+            if Some(&*number) == port.as_ref() && *number != json!(bind_port) {
+                *number = json!(bind_port);
                 found = true;
             }
         }

@@ -1,6 +1,6 @@
 //! Our objects for a recorded case.
 
-use api::{FlinkDeployment, JobState, KubernetesDeploymentMode, decode};
+use api::{FlinkDeployment, JobState, decode};
 use flink_conf::operator_defaults::ConfFolder;
 use flink_conf::{ClusterIdentity, OperatorDefaults, effective};
 use kube_core::DynamicObject;
@@ -18,9 +18,6 @@ const ATTEMPT: &str = "<UUID>";
 /// Why there are no objects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoObjects {
-    /// A standalone cluster.
-    #[error("standalone clusters are not built yet")]
-    Standalone,
     /// The resource does not fit its type.
     #[error(transparent)]
     Decode(#[from] api::DecodeError),
@@ -48,9 +45,6 @@ pub fn operator_defaults() -> Result<OperatorDefaults, flink_conf::ConfError> {
 pub fn objects(resource: &Value, generation: i64) -> Result<Vec<Value>, NoObjects> {
     let resource: FlinkDeployment = decode(resource.clone())?;
     let spec = resource.spec.clone();
-    if spec.mode_or_default() == KubernetesDeploymentMode::Standalone {
-        return Err(NoObjects::Standalone);
-    }
     if spec.job.as_ref().is_some_and(|job| job.state_or_default() == JobState::Suspended) {
         return Ok(Vec::new());
     }

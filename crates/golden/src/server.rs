@@ -139,14 +139,11 @@ fn container(container: &mut Object, host_network: bool) {
     drop_empty(container, &["args", "command", "env", "envFrom", "ports", "volumeMounts", "volumeDevices"]);
 }
 
-/// Images without a tag, or with `latest`, are pulled always.
+/// Images without a tag, or with `latest`, are pulled always, unless a digest fixes them.
 fn pull_policy(image: &str) -> &'static str {
     let name = image.rsplit('/').next().unwrap_or(image);
-    match name.split_once('@') {
-        Some(_) => "IfNotPresent",
-        None if !name.contains(':') || name.ends_with(":latest") => "Always",
-        None => "IfNotPresent",
-    }
+    let moves = !name.contains('@') && (!name.contains(':') || name.ends_with(":latest"));
+    if moves { "Always" } else { "IfNotPresent" }
 }
 
 fn probe(probe: &mut Object) {

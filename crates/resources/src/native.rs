@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{FlinkDeploymentSpec, FlinkVersion, Resource, ResourceRequirements};
+use api::{FlinkDeploymentSpec, FlinkVersion, KubernetesDeploymentMode, Resource, ResourceRequirements};
 use flink_conf::option::{Key, kubernetes};
 use flink_conf::{ClusterIdentity, ConfError, FlinkConf, process_memory};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -90,6 +90,11 @@ pub fn session(input: &ClusterInput<'_>) -> Result<ClusterObjects, BuildError> {
 }
 
 fn build(input: &ClusterInput<'_>, kind: ClusterKind) -> Result<ClusterObjects, BuildError> {
+    if input.spec.mode_or_default() != KubernetesDeploymentMode::Native {
+        return Err(BuildError::Rule(
+            "a native cluster was asked for, but spec.mode is standalone".to_owned(),
+        ));
+    }
     let identity = input.identity;
     let (cluster_id, namespace) = (identity.name.as_str(), identity.namespace.as_str());
     let mut conf = cluster_conf::complete(input, kind)?;

@@ -1,2 +1,26 @@
-//! Runs the end-to-end checks.
-fn main() {}
+//! Runs the end-to-end checks. The scripts in `e2e/` call it; each check is a subcommand in a module of its own.
+
+mod golden;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    check: Check,
+}
+
+/// A new check is a module with its arguments and a function `run`, a variant here, and an arm below.
+#[derive(Debug, Subcommand)]
+enum Check {
+    Golden(golden::Arguments),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().check {
+        Check::Golden(arguments) => golden::run(&arguments),
+    }
+}

@@ -1,0 +1,105 @@
+//! `golden`: what our operator makes of recorded resources, against what the Java operator made of them.
+
+mod refusal;
+mod schema;
+mod stage;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use golden::{Case, Comparison};
+
+use refusal::Refusals;
+
+/// Compares our objects and refusals with recorded ones: any folder of cases, or one case.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Folder of cases, each with cr.yaml, objects.yaml and status.json [default: the reference's].
+    folder: Option<PathBuf>,
+    /// Only cases whose name contains this text.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+/// Numbers of cases, and what came up on the way.
+#[derive(Debug, Default)]
+struct Totals {
+    equal: usize,
+    differing: usize,
+    standalone: usize,
+    not_run: usize,
+    listed: BTreeMap<&'static str, usize>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let folder = match &arguments.folder {
+        Some(folder) => folder.clone(),
+        None => {
+            reference::folder("golden")?.context("no folder given, and the reference is to be skipped")?
+        }
+    };
+    let schema = schema::Schema::read()?;
+    let mut totals = Totals::default();
+    for folder in golden::folders(&folder)? {
+        let case = Case::read(&folder)?;
+        if case.name.contains(&arguments.only) {
+            totals.add(&case, &schema)?;
+        }
+    }
+    if totals.equal + totals.differing + totals.standalone + totals.not_run == 0 {
+        bail!("no cases in {}", folder.display());
+    }
+    totals.print();
+    Ok(if totals.differing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Totals {
+    fn add(&mut self, case: &Case, schema: &schema::Schema) -> anyhow::Result<()> {
+        if case.is_standalone() {
+            self.standalone += 1;
+            return Ok(());
+        }
+        let refusals = Refusals::of(case, schema)?;
+        let (mut listed, mut differences) =
+            match golden::compare(case, |resource| refusals.is_refused(resource)) {
+                Comparison::Equal { listed } => (listed, Vec::new()),
+                Comparison::Differing { listed, differences } => (listed, differences),
+            };
+        if let Some(reason) = refusals.undecidable() {
+            self.not_run += 1;
+            println!("not run    {}: {reason}", case.name);
+            return Ok(());
+        }
+        let (listed_refusals, differing_refusals) = refusals.compare();
+        listed.extend(listed_refusals);
+        differences.extend(differing_refusals);
+        for difference in &listed {
+            *self.listed.entry(difference).or_default() += 1;
+        }
+        if differences.is_empty() {
+            self.equal += 1;
+            println!("equal      {}", case.name);
+        } else {
+            self.differing += 1;
+            println!("DIFFERING  {}", case.name);
+            for line in differences.iter().flat_map(|difference| difference.lines()) {
+                println!("           {line}");
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&self) {
+        println!();
+        for (difference, cases) in &self.listed {
+            println!("listed difference (docs/differences.md): {difference} in {cases} cases");
+        }
+        println!("skipped (standalone): {}", self.standalone);
+        println!("not run: {}", self.not_run);
+        println!("{} equal, {} differing", self.equal, self.differing);
+    }
+}

@@ -1,0 +1,84 @@
+//! Our operator's first steps with a FlinkDeployment, without an API server: decisions are made one after the other,
+//! and every effect succeeds.
+
+use anyhow::bail;
+use api::FlinkDeployment;
+use flink_conf::OperatorDefaults;
+use jiff::Timestamp;
+use lifecycle::observed::{HaMetadata, JobManager, Observed};
+use lifecycle::{Context, Effect, EventRecord, Requeue};
+use resources::OperatorFiles;
+
+use super::stage::Stage;
+
+/// More rounds than any first deployment takes.
+const ROUNDS: usize = 8;
+
+/// A resource on its way, and what was told about it.
+#[derive(Debug)]
+pub(super) struct Walk {
+    resource: FlinkDeployment,
+    events: Vec<EventRecord>,
+    observed: Observed,
+    defaults: OperatorDefaults,
+    files: OperatorFiles,
+}
+
+impl Walk {
+    pub(super) fn new(mut resource: FlinkDeployment, defaults: OperatorDefaults) -> Self {
+        resource.metadata.uid = Some("00000000-0000-0000-0000-000000000000".to_owned());
+        resource.metadata.generation = Some(1);
+        resource.metadata.finalizers = Some(vec![api::names::FINALIZER_FLINK_DEPLOYMENT.to_owned()]);
+        let observed = Observed { ha: Some(HaMetadata::default()), ..Observed::default() };
+        Self { resource, events: Vec::new(), observed, defaults, files: OperatorFiles::default() }
+    }
+
+    /// A new spec.
+    pub(super) fn change(&mut self, changed: FlinkDeployment) {
+        self.resource.spec = changed.spec;
+        self.resource.metadata.generation =
+            self.resource.metadata.generation.map(|generation| generation + 1);
+    }
+
+    /// Decides until nothing more is to be done at once. Answers what a user sees of it.
+    pub(super) fn go(&mut self) -> anyhow::Result<Stage> {
+        for round in 0..ROUNDS {
+            let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(round.try_into()?);
+            let context = Context { now, defaults: &self.defaults, files: &self.files };
+            let decision = lifecycle::decide(&self.resource, &self.observed, &context);
+            self.resource.status = Some(decision.status);
+            for effect in decision.effects {
+                self.perform(effect);
+            }
+            if decision.requeue != Requeue::AtOnce {
+                let events = std::mem::take(&mut self.events);
+                let error = self.resource.status.as_ref().and_then(|status| status.error.as_deref());
+                return Ok(Stage::ours(error, &events));
+            }
+        }
+        bail!("{:?} does not come to rest", self.resource.metadata.name)
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Event(event) => self.events.push(event),
+            Effect::CreateCluster(cluster) => {
+                self.observed.created_attempt = cluster.attempt().map(str::to_owned);
+                self.observed.job_manager = Some(JobManager {
+                    uid: "11111111-1111-1111-1111-111111111111".to_owned(),
+                    generation: self.resource.metadata.generation,
+                    attempt: cluster.attempt().map(str::to_owned),
+                    owned: true,
+                    terminating: false,
+                    desired_replicas: 1,
+                    replicas: 0,
+                    available_replicas: 0,
+                    failed_create: None,
+                    never_started: true,
+                });
+            }
+            // Succeeds without a trace that a first deployment would look at.
+            _ => {}
+        }
+    }
+}
