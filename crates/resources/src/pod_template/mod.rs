@@ -5,6 +5,8 @@
 //! `FlinkConfigBuilder.applyPodTemplate` and `FlinkUtils`.
 
 mod merge;
+#[cfg(test)]
+mod merge_tests;
 mod normal;
 mod text;
 
