@@ -1,0 +1,52 @@
+//! How each kind is kept.
+
+use api::{DecodeError, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+
+use super::store::Cached;
+
+/// Annotation in which kubectl keeps a second copy of the whole object.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+fn without_bookkeeping(mut object: DynamicObject) -> DynamicObject {
+    object.metadata.managed_fields = None;
+    if let Some(annotations) = &mut object.metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+    object
+}
+
+macro_rules! cached_resource {
+    ($($kind:ty),*) => {$(
+        impl Cached for $kind {
+            fn decode(object: DynamicObject) -> Result<Self, DecodeError> {
+                api::decode(without_bookkeeping(object))
+            }
+
+            fn metadata(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+        }
+    )*};
+}
+
+cached_resource!(FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot);
+
+/// Kept without its pod template and selector: metadata, `spec.replicas` and status are all that is looked at.
+impl Cached for Deployment {
+    fn decode(object: DynamicObject) -> Result<Self, DecodeError> {
+        let mut object = without_bookkeeping(object);
+        let replicas = object.data.pointer("/spec/replicas").cloned().unwrap_or(Value::Null);
+        if let Some(data) = object.data.as_object_mut() {
+            data.insert("spec".to_owned(), json!({"replicas": replicas, "selector": {}, "template": {}}));
+        }
+        api::decode(object)
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+}

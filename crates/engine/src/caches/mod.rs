@@ -1,0 +1,110 @@
+//! What is known about the cluster without asking: caches that are fed by watches and by the answers to our own writes.
+//!
+//! Reading a cache is never a proof of absence: before something is created because it is missing, it is read from the
+//! API server (W-13 of the Java operator).
+
+mod kinds;
+mod store;
+mod wake;
+
+#[cfg(test)]
+mod tests;
+
+use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::core::DynamicObject;
+
+use crate::ports::{Kind, ObjectKey, WatchEvent};
+
+pub use store::{Cache, Cached, Change, Entry, Undecodable};
+pub use wake::{Cause, ResourceId, Wake, owner};
+
+/// Label selector of JobManager Deployments, which Flink and the Java operator label like this.
+pub const JOB_MANAGER_SELECTOR: &str = "component=jobmanager";
+
+/// The caches of everything that is watched.
+#[derive(Debug, Default)]
+pub struct Caches {
+    /// FlinkDeployments.
+    pub flink_deployments: Cache<FlinkDeployment>,
+    /// FlinkSessionJobs.
+    pub flink_session_jobs: Cache<FlinkSessionJob>,
+    /// FlinkStateSnapshots.
+    pub flink_state_snapshots: Cache<FlinkStateSnapshot>,
+    /// Deployments that [`JOB_MANAGER_SELECTOR`] matches, without their pod templates.
+    pub job_managers: Cache<Deployment>,
+}
+
+impl Caches {
+    /// Takes an event of the watch over `kind` in `namespace` (all when `None`), and says which resources have to be
+    /// looked at. Events of kinds that are not cached change nothing.
+    pub fn apply(&self, kind: Kind, namespace: Option<&str>, event: WatchEvent) -> Vec<Wake> {
+        match kind {
+            Kind::FLINK_DEPLOYMENT => feed(&self.flink_deployments, namespace, event, wake::by_primary),
+            Kind::FLINK_SESSION_JOB => feed(&self.flink_session_jobs, namespace, event, wake::by_primary),
+            Kind::FLINK_STATE_SNAPSHOT => {
+                feed(&self.flink_state_snapshots, namespace, event, wake::by_primary)
+            }
+            Kind::DEPLOYMENT => feed(&self.job_managers, namespace, event, wake::by_job_manager),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes the answer to a write of ours at once, so that what follows sees it. Wakes nobody.
+    pub fn wrote(&self, object: &DynamicObject) {
+        match Kind::of(object) {
+            Some(Kind::FLINK_DEPLOYMENT) => drop(self.flink_deployments.put(object.clone())),
+            Some(Kind::FLINK_SESSION_JOB) => drop(self.flink_session_jobs.put(object.clone())),
+            Some(Kind::FLINK_STATE_SNAPSHOT) => drop(self.flink_state_snapshots.put(object.clone())),
+            Some(Kind::DEPLOYMENT) => drop(self.job_managers.put(object.clone())),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Takes the knowledge that an object with that uid is gone, as a live read or a deletion told.
+    pub fn gone(&self, kind: Kind, key: &ObjectKey, uid: &str) {
+        let metadata = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+            namespace: Some(key.namespace.clone()),
+            name: Some(key.name.clone()),
+            uid: Some(uid.to_owned()),
+            ..Default::default()
+        };
+        match kind {
+            Kind::FLINK_DEPLOYMENT => drop(self.flink_deployments.remove(&metadata)),
+            Kind::FLINK_SESSION_JOB => drop(self.flink_session_jobs.remove(&metadata)),
+            Kind::FLINK_STATE_SNAPSHOT => drop(self.flink_state_snapshots.remove(&metadata)),
+            Kind::DEPLOYMENT => drop(self.job_managers.remove(&metadata)),
+            _ => {}
+        }
+    }
+
+    /// Names of the FlinkSessionJobs that want to run on a session cluster.
+    #[must_use]
+    pub fn session_jobs_of(&self, cluster: &ObjectKey) -> Vec<String> {
+        self.flink_session_jobs
+            .list(Some(&cluster.namespace))
+            .iter()
+            .filter(|entry| {
+                entry
+                    .good()
+                    .is_some_and(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()))
+            })
+            .filter_map(|entry| entry.metadata().name.clone())
+            .collect()
+    }
+}
+
+fn feed<T: Cached>(
+    cache: &Cache<T>,
+    namespace: Option<&str>,
+    event: WatchEvent,
+    wakes: impl Fn(&Change<T>) -> Vec<Wake>,
+) -> Vec<Wake> {
+    let changes = match event {
+        WatchEvent::Restarted(objects) => cache.replace(namespace, objects),
+        WatchEvent::Applied(object) => cache.put(object).into_iter().collect(),
+        WatchEvent::Deleted(object) => cache.remove(&object.metadata).into_iter().collect(),
+        WatchEvent::Failed(_) => Vec::new(),
+    };
+    changes.iter().flat_map(wakes).collect()
+}

@@ -1,0 +1,192 @@
+//! Which resources have to be looked at when something changed.
+
+use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, JobKind};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use lifecycle::observed::JobManager;
+
+use super::store::{Cached, Change, Entry};
+use crate::ports::{Kind, ObjectKey};
+
+/// A resource of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceId {
+    /// Which kind.
+    pub kind: Kind,
+    /// Which one.
+    pub key: ObjectKey,
+}
+
+impl ResourceId {
+    /// The resource of that kind and key.
+    #[must_use]
+    pub fn new(kind: Kind, key: ObjectKey) -> Self {
+        Self { kind, key }
+    }
+}
+
+impl std::fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, self.key)
+    }
+}
+
+/// A resource that has to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// Which one.
+    pub resource: ResourceId,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a resource has to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It, or something that it depends on, has changed.
+    Changed,
+    /// Its status has changed. While the resource is being reconciled that is most likely our own write, of which the
+    /// watch told before the answer came; at any other time somebody else wrote it.
+    Status,
+}
+
+/// What a resource of ours shows about changes of itself.
+pub(super) trait Primary: Cached {
+    const KIND: Kind;
+
+    /// Whether what it refers to cares about its status as well.
+    const STATUS_IS_OF_INTEREST: bool;
+
+    fn same_status(&self, other: &Self) -> bool;
+
+    /// Another resource that cares about this one.
+    fn referred(&self) -> Option<ResourceId>;
+}
+
+impl Primary for FlinkDeployment {
+    const KIND: Kind = Kind::FLINK_DEPLOYMENT;
+    const STATUS_IS_OF_INTEREST: bool = false;
+
+    fn same_status(&self, other: &Self) -> bool {
+        self.status == other.status
+    }
+
+    fn referred(&self) -> Option<ResourceId> {
+        None
+    }
+}
+
+impl Primary for FlinkSessionJob {
+    const KIND: Kind = Kind::FLINK_SESSION_JOB;
+    const STATUS_IS_OF_INTEREST: bool = false;
+
+    fn same_status(&self, other: &Self) -> bool {
+        self.status == other.status
+    }
+
+    /// Its cluster: whether that may be deleted depends on its jobs.
+    fn referred(&self) -> Option<ResourceId> {
+        let name = self.spec.deployment_name.clone()?;
+        Some(ResourceId::new(Kind::FLINK_DEPLOYMENT, ObjectKey { name, ..ObjectKey::of(&self.metadata) }))
+    }
+}
+
+impl Primary for FlinkStateSnapshot {
+    const KIND: Kind = Kind::FLINK_STATE_SNAPSHOT;
+    const STATUS_IS_OF_INTEREST: bool = true;
+
+    fn same_status(&self, other: &Self) -> bool {
+        self.status == other.status
+    }
+
+    /// Its job; the kind counts (the Java operator ignores it, W-06).
+    fn referred(&self) -> Option<ResourceId> {
+        let reference = self.spec.job_reference.as_ref()?;
+        let kind = match reference.kind? {
+            JobKind::FlinkDeployment => Kind::FLINK_DEPLOYMENT,
+            JobKind::FlinkSessionJob => Kind::FLINK_SESSION_JOB,
+        };
+        let name = reference.name.clone()?;
+        Some(ResourceId::new(kind, ObjectKey { name, ..ObjectKey::of(&self.metadata) }))
+    }
+}
+
+/// What a change of one of our resources wakes: itself, if its spec, deletion or finalizers changed or somebody else
+/// wrote its status, and what it refers to. Changes of labels and annotations wake nothing.
+pub(super) fn by_primary<T: Primary>(change: &Change<T>) -> Vec<Wake> {
+    let mut wakes = Vec::new();
+    let own = own_cause(change);
+    if let Some(cause) = own {
+        wakes.push(Wake { resource: ResourceId::new(T::KIND, change.key.clone()), cause });
+    }
+    let both = [change.old.as_ref(), change.new.as_ref()];
+    let mut referred: Vec<ResourceId> =
+        both.into_iter().flatten().filter_map(|entry| entry.good()?.referred()).collect();
+    referred.dedup();
+    let moved = referred.len() > 1;
+    if !(moved || own == Some(Cause::Changed) || (T::STATUS_IS_OF_INTEREST && own.is_some())) {
+        return wakes;
+    }
+    wakes.extend(referred.into_iter().map(|resource| Wake { resource, cause: Cause::Changed }));
+    wakes
+}
+
+fn own_cause<T: Primary>(change: &Change<T>) -> Option<Cause> {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else { return Some(Cause::Changed) };
+    let important = |meta: &ObjectMeta| {
+        (meta.uid.clone(), meta.generation, meta.deletion_timestamp.is_some(), meta.finalizers.clone())
+    };
+    if important(old.metadata()) != important(new.metadata()) {
+        return Some(Cause::Changed);
+    }
+    match (old, new) {
+        (Entry::Good(old), Entry::Good(new)) if old.same_status(new) => None,
+        (Entry::Bad(old), Entry::Bad(new)) if old.object.data == new.object.data => None,
+        (Entry::Good(_), Entry::Good(_)) => Some(Cause::Status),
+        (Entry::Bad(_), Entry::Good(_) | Entry::Bad(_)) | (Entry::Good(_), Entry::Bad(_)) => {
+            Some(Cause::Changed)
+        }
+    }
+}
+
+/// What a change of a JobManager Deployment wakes: the FlinkDeployment that owns it, and only if something changed that
+/// a decision could depend on.
+pub(super) fn by_job_manager(change: &Change<Deployment>) -> Vec<Wake> {
+    let mut wakes = Vec::new();
+    for metadata in [&change.old, &change.new].into_iter().flatten().map(Entry::metadata) {
+        let Some(key) = owner(metadata) else { continue };
+        let resource = ResourceId::new(Kind::FLINK_DEPLOYMENT, key);
+        let wake = Wake { resource, cause: Cause::Changed };
+        if !wakes.contains(&wake) && looks_different(change) {
+            wakes.push(wake);
+        }
+    }
+    wakes
+}
+
+fn looks_different(change: &Change<Deployment>) -> bool {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else { return true };
+    let (Entry::Good(old), Entry::Good(new)) = (old, new) else { return true };
+    if old.metadata.owner_references != new.metadata.owner_references {
+        return true;
+    }
+    JobManager::from_deployment(old, "") != JobManager::from_deployment(new, "")
+}
+
+/// The FlinkDeployment that a JobManager Deployment belongs to: its owner, or else the one named by label `app`, as
+/// Flink labels everything that belongs to a cluster.
+#[must_use]
+pub fn owner(metadata: &ObjectMeta) -> Option<ObjectKey> {
+    let namespace = metadata.namespace.clone().unwrap_or_default();
+    let owners = metadata.owner_references.iter().flatten();
+    let owner = owners
+        .filter(|owner| owner.kind == api::FlinkDeployment::KIND)
+        .find(|owner| owner.api_version.split('/').next() == Some(api::GROUP));
+    match owner {
+        Some(owner) => Some(ObjectKey { namespace, name: owner.name.clone() }),
+        None => {
+            let name = metadata.labels.as_ref()?.get("app")?.clone();
+            Some(ObjectKey { namespace, name })
+        }
+    }
+}
