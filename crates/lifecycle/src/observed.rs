@@ -196,6 +196,8 @@ pub struct FlinkAnswer {
     pub cluster: String,
     /// `GET /jobs/overview`.
     pub jobs: Vec<JobOverview>,
+    /// Number of entries of `GET /taskmanagers`, when asked for.
+    pub task_managers: Option<u32>,
     /// `GET /config` and what is computed from it; keys of `status.clusterInfo`.
     pub cluster_info: BTreeMap<String, String>,
     /// `GET /jobs/:jobid/checkpoints`, when asked for.

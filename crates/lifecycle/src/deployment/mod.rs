@@ -15,6 +15,7 @@
 //! Deletion ([`deletion`]) can begin in each of them.
 
 mod build;
+mod cluster_info;
 mod conditions;
 mod deletion;
 mod deploy;

@@ -40,7 +40,7 @@ impl<'a> Pass<'a> {
         if self.job_manager_status() == Jm::Ready
             && let Some(answer) = self.answer()
         {
-            self.status.cluster_info.get_or_insert_default().extend(answer.cluster_info.clone());
+            self.observe_cluster_info(answer);
             if self.is_application() {
                 self.observe_job(answer);
             } else {

@@ -176,6 +176,7 @@ impl World {
             at: self.now,
             cluster,
             jobs: jobs.collect(),
+            task_managers: Some(1),
             cluster_info: BTreeMap::from([("flink-version".to_owned(), "1.20.3".to_owned())]),
             checkpoints: job_id.map(|job_id| Checkpoints { job_id, ..Checkpoints::default() }),
             operations: BTreeMap::new(),
@@ -448,6 +449,8 @@ fn a_broken_image_is_reported_and_a_good_one_goes_on() {
     let status = world.status();
     assert_eq!(status.job_manager_deployment_status, Some(Jm::Error));
     assert!(status.error.unwrap().contains("ErrImagePull"));
+    let condition = status.conditions.unwrap().remove(0);
+    assert_eq!(condition.message.as_deref(), Some("Job status RECONCILING. [flink-main-container] no"));
     assert!(world.events.contains(&"ErrImagePull JobManagerDeployment".to_owned()));
     let events = world.events.len();
     world.pass();
