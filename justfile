@@ -24,9 +24,10 @@ lint:
 deny:
     cargo deny check
 
-# Writes crds/ anew from the types.
+# Writes crds/ anew from the types, and the copy in the Helm chart.
 crds:
     cargo run -q -p api --features crds --bin crds -- crds
+    cp crds/*.yml helm/flink-kubernetes-operator/crds/
 
 # Compares our objects with recorded ones: any folder of that form.
 golden *ARGS:

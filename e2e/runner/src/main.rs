@@ -1,5 +1,6 @@
 //! Runs the end-to-end checks. The scripts in `e2e/` call it; each check is a subcommand in a module of its own.
 
+mod chart;
 mod golden;
 
 use std::process::ExitCode;
@@ -16,11 +17,13 @@ struct Cli {
 /// A new check is a module with its arguments and a function `run`, a variant here, and an arm below.
 #[derive(Debug, Subcommand)]
 enum Check {
+    Chart(chart::Arguments),
     Golden(golden::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().check {
+        Check::Chart(arguments) => Ok(chart::run(&arguments)),
         Check::Golden(arguments) => golden::run(&arguments),
     }
 }

@@ -1,20 +1,34 @@
 //! `chart`: renders the Helm chart with many values and looks at the objects.
 
-use std::path::PathBuf;
+mod cases;
+mod render;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What to render, and with which Helm.
-#[derive(clap::Args)]
+use render::Helm;
+
+/// Renders the Helm chart with many values and looks at the objects; ends with `N passed, N failed`.
+#[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The helm program.
     #[arg(long, default_value = "helm")]
     helm: PathBuf,
-    /// The chart's directory.
-    #[arg(long, default_value = "helm/flink-kubernetes-operator")]
-    chart: PathBuf,
+    /// The chart's directory; by default the one of this repository.
+    #[arg(long)]
+    chart: Option<PathBuf>,
 }
 
-/// Runs all cases.
-pub(crate) fn run(_arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../helm/flink-kubernetes-operator");
+    let helm = Helm::new(&arguments.helm, arguments.chart.as_ref().unwrap_or(&own));
+    let mut failed = 0;
+    for (name, case) in cases::ALL {
+        if let Err(error) = case(&helm) {
+            failed += 1;
+            println!("chart {name}: FAILED: {error:#}");
+        }
+    }
+    println!("{} passed, {failed} failed", cases::ALL.len() - failed);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
