@@ -30,6 +30,9 @@ public final class CountingJob {
                 .process(new CountPerKey(keys))
                 .name("count")
                 .uid("count")
+                // Never chained, so that the ledger has the same maximum parallelism whatever that of the job is:
+                // a chain would share it, and state could not be restored with another parallelism.
+                .global()
                 .process(new Ledger(settings, aligned))
                 .name("ledger")
                 .uid("ledger")
