@@ -1,6 +1,14 @@
 //! The only room with side effects.
 
 pub mod caches;
+mod event_name;
+pub mod events;
 pub mod kubernetes;
 pub mod ports;
 pub mod queue;
+mod resource;
+#[cfg(test)]
+mod testing;
+
+pub use event_name::event_name;
+pub use resource::Resource;

@@ -13,7 +13,7 @@ use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use crate::ports::{
-    ApiError, DeleteOptions, FIELD_MANAGER, Kind, KubernetesApi, ObjectKey, Patch, Scope, WatchEvent,
+    ApiError, DeleteOptions, FIELD_MANAGER, Kind, KubernetesApi, ObjectKey, Scope, WatchEvent,
 };
 use request::Request;
 
@@ -163,12 +163,10 @@ impl KubernetesApi for Kubernetes {
         self.object(kind, request).await
     }
 
-    async fn patch(&self, kind: Kind, key: &ObjectKey, patch: &Patch) -> Result<DynamicObject, ApiError> {
-        let request = Request::new(Method::PATCH, path(kind, key)).query("fieldManager", FIELD_MANAGER);
-        let request = match patch {
-            Patch::Json(operations) => request.content("application/json-patch+json", operations),
-            Patch::Merge(part) => request.content("application/merge-patch+json", part),
-        };
+    async fn patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<DynamicObject, ApiError> {
+        let request = Request::new(Method::PATCH, path(kind, key))
+            .query("fieldManager", FIELD_MANAGER)
+            .content("application/merge-patch+json", part);
         self.object(kind, request).await
     }
 

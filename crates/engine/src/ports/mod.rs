@@ -48,10 +48,11 @@ pub trait KubernetesApi: Send + Sync {
     /// resourceVersion is refused as [`ApiError::Invalid`], because such a write would land on anything.
     async fn replace_status(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError>;
 
-    /// Changes an object.
+    /// Changes an object by a merge patch (RFC 7386): a part of the object, in which null removes.
     ///
-    /// A JSON patch whose `test` fails is answered with [`ApiError::Invalid`] and code 422.
-    async fn patch(&self, kind: Kind, key: &ObjectKey, patch: &Patch) -> Result<DynamicObject, ApiError>;
+    /// With `metadata.resourceVersion` in it, it changes only that state, and with `metadata.uid` only that object;
+    /// otherwise it fails with [`ApiError::Conflict`].
+    async fn patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<DynamicObject, ApiError>;
 
     /// Asks for the deletion of an object. It may stay for a while, with a deletionTimestamp.
     ///
@@ -61,16 +62,6 @@ pub trait KubernetesApi: Send + Sync {
     /// All objects of a scope, and then every change. The stream lists and watches again by itself after
     /// failures, with a back-off, and ends only when it is dropped.
     fn watch(&self, kind: Kind, scope: &Scope) -> BoxStream<'static, WatchEvent>;
-}
-
-/// How [`KubernetesApi::patch`] changes an object.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Patch {
-    /// RFC 6902; an array of operations.
-    Json(Value),
-    /// RFC 7386; a part of the object, in which null removes. With `metadata.resourceVersion` in it the change is
-    /// made only to that version, and answered with [`ApiError::Conflict`] otherwise.
-    Merge(Value),
 }
 
 /// Conditions and manner of a deletion.
