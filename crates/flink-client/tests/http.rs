@@ -1,5 +1,11 @@
 //! Every call, and every fault, over a real connection.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts only test functions, not what they share"
+)]
+
 use std::time::Duration;
 
 use bytes::Bytes;

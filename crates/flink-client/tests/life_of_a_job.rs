@@ -1,12 +1,20 @@
 //! How the stub's jobs live, seen through the client. What is claimed here was compared with real Flink by the
 //! example `conformance`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts only test functions, not what they share"
+)]
+
 mod bench_cluster;
 
 use std::time::Duration;
 
 use bench_cluster::{BenchCluster, job, stop, trigger};
-use flink_client::answers::{ApplicationStatus, CheckpointStatus, JobState, NON_ADDRESSABLE, Operation};
+use flink_client::answers::{
+    ApplicationStatus, CheckpointStatus, JobState, NON_ADDRESSABLE, Operation, STATISTICS_LAG,
+};
 use flink_client::stub::{ClusterSettings, JobEnd, JobManagerRestart, JobPlan, SavepointBehaviour};
 use flink_client::{
     CheckpointTrigger, CheckpointType, ErrorClass, FlinkError, Missing, SavepointFormat, SavepointTrigger,
@@ -124,7 +132,7 @@ async fn operations_are_forgotten_after_a_while_and_with_the_jobmanager() {
     let bench = BenchCluster::new(ClusterSettings::default());
     bench.running(&job(1), JobPlan::default());
     bench.flink.trigger_savepoint(&job(1), &savepoint(1)).await.unwrap();
-    bench.pass(Duration::from_secs(300));
+    bench.pass(Duration::from_mins(5));
     assert!(matches!(bench.flink.savepoint_result(&job(1), &trigger(1)).await, Ok(Operation::Completed(_))));
     bench.pass(SECOND);
     let forgotten = bench.flink.savepoint_result(&job(1), &trigger(1)).await.unwrap_err();
@@ -250,7 +258,7 @@ async fn a_stop_can_fail_in_three_ways() {
     let plan = JobPlan { savepoints: SavepointBehaviour::Hangs, ..JobPlan::default() };
     bench.running(&job(4), plan);
     bench.flink.stop_with_savepoint(&job(4), &stop(4)).await.unwrap();
-    bench.pass(Duration::from_secs(3600));
+    bench.pass(Duration::from_hours(1));
     assert_eq!(bench.flink.savepoint_result(&job(4), &trigger(4)).await, Ok(Operation::InProgress));
     bench.flink.cancel(&job(4)).await.unwrap();
     assert!(matches!(bench.flink.savepoint_result(&job(4), &trigger(4)).await, Ok(Operation::Failed(_))));
@@ -328,4 +336,22 @@ async fn the_same_requests_give_the_same_life() {
         ));
     }
     assert_eq!(lives[0], lives[1]);
+}
+
+#[tokio::test]
+async fn statistics_lag_behind_the_end_of_a_job() {
+    let bench = BenchCluster::new(ClusterSettings::default());
+    bench.start(&job(1), JobPlan::default(), None);
+    bench.pass(Duration::from_millis(10_500));
+    let before = bench.flink.checkpoints(&job(1)).await.unwrap().newest_restore_point().unwrap();
+    bench.pass(SECOND);
+    bench.flink.cancel(&job(1)).await.unwrap();
+    bench.pass(SECOND);
+    assert_eq!(bench.flink.job_status(&job(1)).await, Ok(JobState::Canceled));
+    let at_once = bench.flink.checkpoints(&job(1)).await.unwrap().newest_restore_point().unwrap();
+    assert_eq!(at_once.id, before.id);
+    assert!(at_once.discarded, "and the checkpoint that it names is gone");
+    bench.pass(STATISTICS_LAG);
+    let later = bench.flink.checkpoints(&job(1)).await.unwrap().newest_restore_point().unwrap();
+    assert!(later.id > before.id && !later.discarded, "{later:?}");
 }

@@ -1,9 +1,15 @@
 //! Checkpoint statistics and settings.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 /// What Flink writes as path of a checkpoint that lives in the JobManager's memory.
 pub const NON_ADDRESSABLE: &str = "<checkpoint-not-externally-addressable>";
+
+/// How long after a job was first seen to have ended its statistics may still be those of before: Flink's default
+/// of `web.refresh-interval`. See [`crate::FlinkCluster::checkpoints`].
+pub const STATISTICS_LAG: Duration = Duration::from_secs(3);
 
 /// `GET /jobs/:jobid/checkpoints`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]

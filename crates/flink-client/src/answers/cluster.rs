@@ -6,6 +6,10 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DashboardConfig {
+    /// `web.refresh-interval` in milliseconds: for so long Flink repeats answers about a job's details,
+    /// exceptions and checkpoints, see [`crate::FlinkCluster::checkpoints`].
+    #[serde(default)]
+    pub refresh_interval: u64,
     /// For example `1.20.3`.
     pub flink_version: String,
     /// Commit and date that Flink was built from.

@@ -27,9 +27,12 @@ pub struct ExceptionEntry {
     /// Task that failed; absent for failures of the JobManager.
     #[serde(default)]
     pub task_name: Option<String>,
-    /// Host and port of the TaskManager; Flink 1.19 and newer, `location` before.
-    #[serde(default, alias = "location")]
+    /// Host and port of the TaskManager; Flink 1.19 and newer.
+    #[serde(default)]
     pub endpoint: Option<String>,
+    /// The same before Flink 2.0; Flink 1.19 and 1.20 have both.
+    #[serde(default)]
+    pub location: Option<String>,
     /// Resource id of the TaskManager.
     #[serde(default)]
     pub task_manager_id: Option<String>,

@@ -10,7 +10,7 @@ mod requirements;
 
 pub use checkpoints::{
     Checkpoint, CheckpointConfig, CheckpointCounts, CheckpointStatistics, CheckpointStatus, Externalization,
-    LatestCheckpoints, NON_ADDRESSABLE, RestorePoint, Restored,
+    LatestCheckpoints, NON_ADDRESSABLE, RestorePoint, Restored, STATISTICS_LAG,
 };
 pub use cluster::{ClusterOverview, ConfigEntry, DashboardConfig, DashboardFeatures, Metric, TaskManager};
 pub use exceptions::{ExceptionEntry, JobExceptions};

@@ -8,6 +8,12 @@ use crate::transport::Call;
 
 impl FlinkCluster {
     /// `GET /jobs/:jobid/checkpoints`. [`crate::Missing::Checkpointing`] when the job has none.
+    ///
+    /// **May be out of date**: Flink repeats an answer for `web.refresh-interval` (3 s), or for
+    /// `rest.cache.checkpoint-statistics.timeout` where that is set, also when the job has ended meanwhile. The
+    /// newest checkpoint of a job that has just been cancelled may therefore be missing. What is read
+    /// [`crate::answers::STATISTICS_LAG`] or more after the job was first seen to have ended is final; a
+    /// savepoint is safer known by [`FlinkCluster::savepoint_result`], which is never out of date.
     pub async fn checkpoints(&self, job: &JobId) -> Result<CheckpointStatistics, FlinkError> {
         self.get(Call::Checkpoints, format!("/jobs/{job}/checkpoints")).await
     }

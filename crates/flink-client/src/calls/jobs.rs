@@ -20,7 +20,8 @@ impl FlinkCluster {
         Ok(answer.jobs)
     }
 
-    /// `GET /jobs/:jobid`.
+    /// `GET /jobs/:jobid`. May be out of date by `web.refresh-interval` (3 s), the state included; the list and
+    /// the status are not.
     pub async fn job_details(&self, job: &JobId) -> Result<JobDetails, FlinkError> {
         let details: JobDetails = self.get(Call::JobDetails, format!("/jobs/{job}")).await?;
         if details.id != *job {
@@ -46,14 +47,17 @@ impl FlinkCluster {
         Ok(result)
     }
 
-    /// `GET /jobs/:jobid/exceptions`: at most `limit` failures, newest first.
+    /// `GET /jobs/:jobid/exceptions`: at most `limit` failures, newest first. May be out of
+    /// date by `web.refresh-interval` (3 s).
     pub async fn job_exceptions(&self, job: &JobId, limit: u32) -> Result<JobExceptions, FlinkError> {
         let path = format!("/jobs/{job}/exceptions?maxExceptions={limit}");
         let answer: ExceptionsAnswer = self.get(Call::JobExceptions, path).await?;
         Ok(answer.exception_history)
     }
 
-    /// `GET /jobs/:jobid/metrics`: the named metrics; unknown ones are left out of the answer.
+    /// `GET /jobs/:jobid/metrics`: the named metrics; unknown ones are left out of the answer. All
+    /// are unknown for the first seconds of a job, after its end, and for a job that Flink does not know. Values
+    /// may be out of date by `metrics.fetcher.update-interval` (10 s).
     pub async fn job_metrics(&self, job: &JobId, names: &[&str]) -> Result<Vec<Metric>, FlinkError> {
         self.get(Call::JobMetrics, format!("/jobs/{job}/metrics?get={}", metrics_query(names))).await
     }

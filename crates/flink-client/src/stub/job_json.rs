@@ -130,17 +130,21 @@ pub(super) fn details(job: &StubJob, now: Timestamp) -> Value {
 /// `GET /jobs/:jobid/exceptions`. `newer`: without what Flink 2 dropped.
 pub(super) fn exceptions(job: &StubJob, limit: usize, newer: bool) -> Value {
     let entry = |record: &ExceptionRecord| {
-        let name = record.raised.class.clone();
-        json!({
-            "exceptionName": name,
+        let endpoint = record.task.as_ref().map(|_| "taskmanager-1:6122");
+        let mut entry = json!({
+            "exceptionName": record.raised.class,
             "stacktrace": record.raised.trace,
             "timestamp": record.at,
             "failureLabels": {},
             "taskName": record.task,
-            "endpoint": record.task.as_ref().map(|_| "taskmanager-1:6122"),
+            "endpoint": endpoint,
             "taskManagerId": record.task.as_ref().map(|_| "taskmanager-1"),
             "concurrentExceptions": [],
-        })
+        });
+        if let (false, Value::Object(entry)) = (newer, &mut entry) {
+            entry.insert("location".to_owned(), json!(endpoint));
+        }
+        entry
     };
     let entries: Vec<Value> = job.exceptions.iter().take(limit).map(entry).collect();
     let history = json!({"entries": entries, "truncated": job.exceptions.len() > limit});

@@ -33,10 +33,16 @@ pub struct ClusterSettings {
     pub checkpoint_directory: String,
     /// How long ended operations are remembered (`rest.async.store-duration`). Default: 5 min.
     pub operation_memory: Duration,
+    /// How long answers about a job's graph and its checkpoints are repeated unchanged (`web.refresh-interval`,
+    /// `rest.cache.checkpoint-statistics.timeout`). They are out of date by so much, also when the job has ended
+    /// meanwhile. Default: 3 s.
+    pub statistics_memory: Duration,
     /// How long ended jobs are remembered (`jobstore.expiration-time`). Default: 1 h.
     pub job_memory: Duration,
     /// How jobs behave that are run from a jar.
     pub jar_plan: JobPlan,
+    /// How they behave instead when they are given this argument. Default: none.
+    pub plans_by_argument: BTreeMap<String, JobPlan>,
     /// Shown by `GET /jobmanager/config`.
     pub configuration: BTreeMap<String, String>,
 }
@@ -51,8 +57,10 @@ impl Default for ClusterSettings {
             savepoint_directory: None,
             checkpoint_directory: "file:/checkpoints".to_owned(),
             operation_memory: Duration::from_mins(5),
+            statistics_memory: Duration::from_secs(3),
             job_memory: Duration::from_hours(1),
             jar_plan: JobPlan::default(),
+            plans_by_argument: BTreeMap::new(),
             configuration: BTreeMap::new(),
         }
     }
@@ -105,10 +113,22 @@ pub struct FlinkState {
     /// Uploaded jars: id, file name, time of upload.
     pub(super) jars: BTreeMap<String, (String, i64)>,
     submissions: BTreeMap<JobId, Submission>,
+    views: BTreeMap<(JobId, View), (Timestamp, StubJob)>,
     faults: Vec<FaultRule>,
     not_ready_until: Option<Timestamp>,
     clock: Timestamp,
     log: Vec<String>,
+}
+
+/// Where an answer about a job comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum View {
+    /// The job as it is.
+    Live,
+    /// The cached execution graph.
+    Graph,
+    /// The cached checkpoint statistics.
+    Statistics,
 }
 
 impl FlinkState {
@@ -122,6 +142,7 @@ impl FlinkState {
             operations: Operations::default(),
             jars: BTreeMap::new(),
             submissions: BTreeMap::new(),
+            views: BTreeMap::new(),
             faults: Vec::new(),
             not_ready_until: None,
             clock: now,
@@ -182,6 +203,26 @@ impl FlinkState {
         self.jobs.values().filter_map(|job| Some((job.next_step()?, job.id.clone()))).min()
     }
 
+    /// A job as Flink shows it: perhaps out of date. Only whether checkpoints were discarded is always current,
+    /// because Flink's cache holds the very objects that are marked.
+    pub(super) fn view(&mut self, id: &JobId, view: View) -> Option<StubJob> {
+        let live = self.jobs.get(id)?;
+        if view == View::Live {
+            return Some(live.clone());
+        }
+        let cached = self.views.entry((id.clone(), view)).or_insert_with(|| (self.clock, live.clone()));
+        if self.clock >= cached.0 + self.settings.statistics_memory {
+            *cached = (self.clock, live.clone());
+        }
+        let mut job = cached.1.clone();
+        if let (Some(shown), Some(current)) = (&mut job.log, &live.log) {
+            for entry in &mut shown.entries {
+                entry.discarded = current.entries.iter().any(|it| it.id == entry.id && it.discarded);
+            }
+        }
+        Some(job)
+    }
+
     pub(super) fn clock(&self) -> Timestamp {
         self.clock
     }
@@ -217,6 +258,7 @@ impl FlinkState {
     pub fn restart_jobmanager(&mut self, restart: JobManagerRestart, ready_after: Duration, now: Timestamp) {
         self.advance(now);
         self.operations = Operations::default();
+        self.views.clear();
         self.jars.clear();
         let ready = now + ready_after;
         self.not_ready_until = Some(ready);

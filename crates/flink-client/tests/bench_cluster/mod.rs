@@ -3,22 +3,20 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use flink_client::stub::{
-    ClusterSettings, FaultRule, FlinkState, InMemoryTransport, JobPlan, Storage, Submission,
-};
+use flink_client::stub::{ClusterSettings, FlinkState, InMemoryTransport, JobPlan, Storage, Submission};
 use flink_client::{Endpoint, FlinkClient, FlinkCluster, JobId, StopWithSavepoint, TriggerId};
 use jiff::Timestamp;
 
-pub struct BenchCluster {
-    pub transport: InMemoryTransport,
-    pub endpoint: Endpoint,
-    pub storage: Storage,
-    pub flink: FlinkCluster,
+pub(crate) struct BenchCluster {
+    pub(crate) transport: InMemoryTransport,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) storage: Storage,
+    pub(crate) flink: FlinkCluster,
     clock: Arc<Mutex<Timestamp>>,
 }
 
 impl BenchCluster {
-    pub fn new(settings: ClusterSettings) -> Self {
+    pub(crate) fn new(settings: ClusterSettings) -> Self {
         let clock = Arc::new(Mutex::new(Timestamp::from_second(1_700_000_000).unwrap()));
         let reader = clock.clone();
         let transport = InMemoryTransport::new(move || *reader.lock().unwrap());
@@ -30,36 +28,32 @@ impl BenchCluster {
         Self { transport, endpoint, storage, flink, clock }
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         *self.clock.lock().unwrap()
     }
 
-    pub fn pass(&self, time: Duration) {
+    pub(crate) fn pass(&self, time: Duration) {
         let mut clock = self.clock.lock().unwrap();
-        *clock = *clock + time;
+        *clock += time;
     }
 
-    pub fn with<T>(&self, action: impl FnOnce(&mut FlinkState) -> T) -> T {
+    pub(crate) fn with<T>(&self, action: impl FnOnce(&mut FlinkState) -> T) -> T {
         self.transport.with(&self.endpoint, action).unwrap()
     }
 
-    pub fn start(&self, job: &JobId, plan: JobPlan, restore_path: Option<&str>) {
+    pub(crate) fn start(&self, job: &JobId, plan: JobPlan, restore_path: Option<&str>) {
         let now = self.now();
         let restore_path = restore_path.map(ToOwned::to_owned);
         self.with(|flink| flink.submit(Submission { job: job.clone(), plan, restore_path }, now)).unwrap();
     }
 
     /// Starts a job and lets its tasks run for a while.
-    pub fn running(&self, job: &JobId, plan: JobPlan) {
+    pub(crate) fn running(&self, job: &JobId, plan: JobPlan) {
         self.start(job, plan, None);
         self.pass(Duration::from_secs(12));
     }
 
-    pub fn fault(&self, rule: FaultRule) {
-        self.with(|flink| flink.add_fault(rule));
-    }
-
-    pub fn records(&self, job: &JobId) -> u64 {
+    pub(crate) fn records(&self, job: &JobId) -> u64 {
         let now = self.now();
         self.with(|flink| {
             flink.advance(now);
@@ -68,15 +62,15 @@ impl BenchCluster {
     }
 }
 
-pub fn job(number: u128) -> JobId {
+pub(crate) fn job(number: u128) -> JobId {
     JobId::from_u128(number)
 }
 
-pub fn trigger(number: u128) -> TriggerId {
+pub(crate) fn trigger(number: u128) -> TriggerId {
     TriggerId::from_u128(number)
 }
 
-pub fn stop(number: u128) -> StopWithSavepoint {
+pub(crate) fn stop(number: u128) -> StopWithSavepoint {
     StopWithSavepoint {
         target_directory: Some("file:///savepoints".to_owned()),
         drain: false,
