@@ -1,1 +1,9 @@
-//! The reconciler of FlinkDeployment.
+//! The reconciler of FlinkDeployment: gathers the observation, lets [`lifecycle::decide`] decide, records the status,
+//! and has the effects executed. It knows the order of these steps and nothing of their reasons.
+
+mod live;
+mod memory;
+mod reconciler;
+mod undecodable;
+
+pub use reconciler::{DeploymentReconciler, Parts, Pass};

@@ -1,0 +1,124 @@
+//! What the reconciler remembers of each resource between passes. Losing it, as a restart does, costs a repeated call
+//! and nothing else.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use engine::ports::ObjectKey;
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::deployment::back_off;
+use lifecycle::observed::EffectFailure;
+
+/// Memory of one resource.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    /// uid of the resource: one of the same name that was created later starts with nothing.
+    uid: String,
+    /// The attempt whose objects were all created.
+    pub(crate) created_attempt: Option<String>,
+    /// Time of the newest job exception that was told.
+    pub(crate) exceptions_reported: Option<i64>,
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, Debug)]
+struct Failure {
+    failure: EffectFailure,
+    /// A changed spec is tried at once.
+    generation: i64,
+    retry_at: Timestamp,
+    /// Whether the next try is under way.
+    trying: bool,
+}
+
+impl Memory {
+    /// The failure to report, as long as its back-off lasts and the spec is the same.
+    pub(crate) fn failure(&self, generation: i64, now: Timestamp) -> Option<EffectFailure> {
+        let failure = self.failure.as_ref()?;
+        let waits = !failure.trying && failure.generation == generation && now < failure.retry_at;
+        waits.then(|| failure.failure.clone())
+    }
+
+    /// How long the back-off still lasts.
+    pub(crate) fn back_off_left(&self, generation: i64, now: Timestamp) -> Option<std::time::Duration> {
+        self.failure(generation, now)?;
+        self.failure.as_ref().map(|failure| failure.retry_at.duration_since(now).unsigned_abs())
+    }
+
+    pub(crate) fn failed(&mut self, action: String, message: String, generation: i64, now: Timestamp) {
+        let before = self.failure.take().filter(|before| before.generation == generation);
+        let attempts = before.map_or(0, |before| before.failure.attempts).saturating_add(1);
+        let wait = SignedDuration::try_from(back_off(attempts)).unwrap_or(SignedDuration::ZERO);
+        let retry_at = now.checked_add(wait).unwrap_or(now);
+        let failure = EffectFailure { action, message, attempts };
+        self.failure = Some(Failure { failure, generation, retry_at, trying: false });
+    }
+
+    /// Effects are about to be tried; a failure that was recorded before counts on if they fail again.
+    pub(crate) fn tries(&mut self) {
+        if let Some(failure) = &mut self.failure {
+            failure.trying = true;
+        }
+    }
+
+    pub(crate) fn succeeded(&mut self) {
+        self.failure = None;
+    }
+}
+
+/// Memory of all resources.
+#[derive(Debug, Default)]
+pub(crate) struct Memories(Mutex<HashMap<ObjectKey, Memory>>);
+
+impl Memories {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, Memory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered of the resource with that uid.
+    pub(crate) fn of(&self, key: &ObjectKey, uid: &str) -> Memory {
+        let known = self.lock().get(key).filter(|memory| memory.uid == uid).cloned();
+        known.unwrap_or_else(|| Memory { uid: uid.to_owned(), ..Memory::default() })
+    }
+
+    pub(crate) fn put(&self, key: &ObjectKey, memory: Memory) {
+        self.lock().insert(key.clone(), memory);
+    }
+
+    pub(crate) fn forget(&self, key: &ObjectKey) {
+        self.lock().remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_reported_until_its_back_off_ends_or_the_spec_changes() {
+        let start = Timestamp::from_second(1000).unwrap();
+        let later = |seconds| start.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        let mut memory = Memory::default();
+        memory.failed("create".to_owned(), "no".to_owned(), 1, start);
+        assert_eq!(memory.failure(1, later(4)).map(|failure| failure.attempts), Some(1));
+        assert_eq!(memory.failure(2, later(4)), None);
+        assert_eq!(memory.failure(1, later(5)), None);
+        memory.tries();
+        assert_eq!(memory.failure(1, later(4)), None);
+        memory.failed("create".to_owned(), "no".to_owned(), 1, later(5));
+        assert_eq!(memory.failure(1, later(6)).map(|failure| failure.attempts), Some(2));
+        memory.succeeded();
+        assert_eq!(memory.failure(1, later(6)), None);
+    }
+
+    #[test]
+    fn a_resource_of_the_same_name_inherits_nothing() {
+        let memories = Memories::default();
+        let key = ObjectKey::new("ns", "app");
+        let mut memory = memories.of(&key, "one");
+        memory.created_attempt = Some("a".to_owned());
+        memories.put(&key, memory);
+        assert_eq!(memories.of(&key, "one").created_attempt.as_deref(), Some("a"));
+        assert_eq!(memories.of(&key, "two").created_attempt, None);
+    }
+}

@@ -1,0 +1,57 @@
+//! A stored object that is not a FlinkDeployment as this operator knows it: it is told to its user, everything else
+//! goes on, and it can be deleted.
+
+use api::{ErrorReport, FlinkDeployment, FlinkDeploymentSpec, FlinkDeploymentStatus, error};
+use engine::caches::Undecodable;
+use engine::ports::{ApiError, Kind, ObjectKey};
+use engine::resource::Resource;
+use engine::status::StatusWrite;
+use lifecycle::{Component, Effect, EventRecord, Reason};
+
+use crate::reconciler::{DeploymentReconciler, Pass, Round};
+
+impl DeploymentReconciler {
+    pub(crate) async fn undecodable(&self, key: &ObjectKey, object: &Undecodable) -> Result<Round, ApiError> {
+        let identity = Resource::new(Kind::FLINK_DEPLOYMENT, &object.object.metadata);
+        let status = readable_status(object);
+        if object.object.metadata.deletion_timestamp.is_some() {
+            let stand_in = FlinkDeployment {
+                metadata: object.object.metadata.clone(),
+                spec: FlinkDeploymentSpec::default(),
+                status: Some(status),
+                ..FlinkDeployment::new("", FlinkDeploymentSpec::default())
+            };
+            return self.step(key, &stand_in).await;
+        }
+        let message = format!(
+            "This FlinkDeployment cannot be read, so nothing is done about it: {}. Remedy: correct that field.",
+            object.error
+        );
+        let before = status;
+        let mut status = before.clone();
+        let report = ErrorReport::new(error::types::VALIDATION, message.as_str());
+        let text = report.to_text(error::ErrorLimits::default());
+        if status.error.as_deref() != Some(text.as_str()) {
+            status.error = Some(text);
+            status.lifecycle_state = Some(status.lifecycle_state());
+            let current = object.object.data.get("status").is_some().then_some(&before);
+            match self.status.write(&identity, current, &status).await? {
+                StatusWrite::Written(_) => {}
+                StatusWrite::Superseded | StatusWrite::Gone => return Ok(Round::Again),
+            }
+            let event = EventRecord::warning(Reason::ValidationError, Component::Operator, message);
+            self.executor.perform(&identity, vec![Effect::Event(event)]).await;
+        }
+        Ok(Round::Done(Pass::Again(None)))
+    }
+}
+
+/// The status, which only this operator writes and which is therefore good even when the spec is not.
+fn readable_status(object: &Undecodable) -> FlinkDeploymentStatus {
+    object
+        .object
+        .data
+        .get("status")
+        .and_then(|status| api::decode(status.clone()).ok())
+        .unwrap_or_else(FlinkDeploymentStatus::initial)
+}
