@@ -15,7 +15,9 @@ fn merged(base: Value, over: Value, arrays: ArrayMerge) -> Value {
 fn template() -> impl Strategy<Value = Value> {
     let map = |prefix: &'static str| {
         prop::collection::btree_map("[a-c]", "[x-z]", 0..3).prop_map(move |map| {
-            Value::Object(map.into_iter().map(|(key, value)| (format!("{prefix}{key}"), json!(value))).collect())
+            Value::Object(
+                map.into_iter().map(|(key, value)| (format!("{prefix}{key}"), json!(value))).collect(),
+            )
         })
     };
     let variable = ("[A-D]", "[0-9]").prop_map(|(name, value)| json!({"name": name, "value": value}));
@@ -132,7 +134,8 @@ proptest! {
 fn by_position_a_sidecar_is_merged_into_the_main_container() {
     let base = json!({"spec": {"containers": [{"name": "flink-main-container", "env": [{"name": "A"}]}]}});
     let over = json!({"spec": {"containers": [{"name": "sidecar", "image": "i"}]}});
-    let expected = json!({"spec": {"containers": [{"name": "sidecar", "env": [{"name": "A"}], "image": "i"}]}});
+    let expected =
+        json!({"spec": {"containers": [{"name": "sidecar", "env": [{"name": "A"}], "image": "i"}]}});
     assert_eq!(merged(base, over, ArrayMerge::ByPosition), expected);
 }
 
@@ -156,7 +159,8 @@ fn one_element_without_a_name_makes_the_whole_list_positional() {
 fn lists_without_names_below_named_elements_are_positional() {
     let base = json!({"l": [{"name": "a", "m": [{"mountPath": "/1", "name": "v"}, {"mountPath": "/2"}]}]});
     let over = json!({"l": [{"name": "a", "m": [{"mountPath": "/3"}]}]});
-    let expected = json!({"l": [{"name": "a", "m": [{"mountPath": "/3", "name": "v"}, {"mountPath": "/2"}]}]});
+    let expected =
+        json!({"l": [{"name": "a", "m": [{"mountPath": "/3", "name": "v"}, {"mountPath": "/2"}]}]});
     assert_eq!(merged(base, over, ArrayMerge::ByName), expected);
 }
 

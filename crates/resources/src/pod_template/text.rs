@@ -1,8 +1,8 @@
 //! The YAML text of a pod template, as the JobManager reads it when it makes TaskManager pods.
 //!
-//! Text and order of keys are those of the Java operator (Jackson and SnakeYAML over fabric8's model), so that a
-//! takeover changes no byte: keys of Kubernetes types in alphabetical order, keys of free maps as merged, all
-//! strings in double quotes, lines folded at blanks after column 80.
+//! Text and order of keys are those of the Java operator (SnakeYAML Engine over fabric8's model), so that a takeover
+//! changes no byte: keys of Kubernetes types in alphabetical order, keys of free maps as merged, strings in double
+//! quotes and folded at blanks after column 80, strings of several lines as literal blocks where YAML allows it.
 
 use serde_json::{Map, Value};
 
@@ -29,7 +29,7 @@ const TOP_LEVEL: [&str; 2] = ["metadata", "spec"];
 /// Renders a template. The result ends with a line break and parses to exactly the same values.
 #[must_use]
 pub fn render(template: &Map<String, Value>) -> String {
-    let mut writer = Writer { text: "---".to_owned(), column: 3 };
+    let mut writer = Writer { text: "---".to_owned(), column: 3, line_ended: false };
     let declared = TOP_LEVEL.iter().filter_map(|field| template.get_key_value(*field));
     let others = template.iter().filter(|(field, _)| !TOP_LEVEL.contains(&field.as_str()));
     let entries: Vec<_> = declared.chain(others).filter(|(field, value)| is_written(field, value)).collect();
@@ -39,7 +39,7 @@ pub fn render(template: &Map<String, Value>) -> String {
         writer.line(0);
         writer.entries(&entries, 0);
     }
-    writer.text.push('\n');
+    writer.end_line();
     writer.text
 }
 
@@ -72,18 +72,30 @@ fn declaration_rank(field: &str) -> u8 {
 
 struct Writer {
     text: String,
+    /// In UTF-16 units, as Java counts.
     column: usize,
+    /// A literal block has ended its last line already.
+    line_ended: bool,
 }
 
 impl Writer {
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
-        self.column += text.chars().count();
+        self.column += width(text);
+        self.line_ended = false;
+    }
+
+    fn end_line(&mut self) {
+        if !self.line_ended {
+            self.text.push('\n');
+        }
+        self.line_ended = true;
     }
 
     /// Ends the line and indents the next one.
     fn line(&mut self, indent: usize) {
-        self.text.push('\n');
+        self.end_line();
+        self.line_ended = false;
         self.text.extend(std::iter::repeat_n(' ', indent));
         self.column = indent;
     }
@@ -101,10 +113,10 @@ impl Writer {
     }
 
     fn key(&mut self, key: &str) {
-        if needs_quotes(key) {
-            self.push(&format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\"")));
-        } else {
-            self.push(key);
+        match KeyStyle::of(key) {
+            KeyStyle::Plain => self.push(key),
+            KeyStyle::DoubleQuoted => self.push(&format!("\"{key}\"")),
+            KeyStyle::SingleQuoted => self.push(&format!("'{}'", key.replace('\'', "''"))),
         }
     }
 
@@ -164,9 +176,32 @@ impl Writer {
 
     fn scalar(&mut self, scalar: &Value, indent: usize) {
         match scalar {
+            Value::String(text) if is_literal(text) => self.literal(text, indent + INDENT),
             Value::String(text) => self.quoted(text, indent + INDENT),
             other => self.push(&other.to_string()),
         }
+    }
+
+    /// A literal block. The header says how much the lines are indented if the first one does not show it, and what
+    /// becomes of line breaks at the end.
+    fn literal(&mut self, text: &str, indent: usize) {
+        self.push("|");
+        if text.starts_with([' ', '\n']) {
+            self.push(&INDENT.to_string());
+        }
+        match text.strip_suffix('\n') {
+            None => self.push("-"),
+            Some(rest) if rest.is_empty() || rest.ends_with('\n') => self.push("+"),
+            Some(_) => {}
+        }
+        for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+            self.text.push('\n');
+            if !line.is_empty() {
+                self.text.extend(std::iter::repeat_n(' ', indent));
+                self.text.push_str(line);
+            }
+        }
+        self.end_line();
     }
 
     /// A string in double quotes. Folds like SnakeYAML: at a blank, or after an escape, once the column is passed;
@@ -185,7 +220,7 @@ impl Writer {
                 }
                 continue;
             }
-            let column = self.column + pending.chars().count();
+            let column = self.column + width(&pending);
             if foldable && (char == ' ' || pending.is_empty()) && column > FOLD_AFTER_COLUMN {
                 self.push(&std::mem::take(&mut pending));
                 self.fold(indent, char == ' ');
@@ -205,10 +240,23 @@ impl Writer {
     }
 }
 
-/// What SnakeYAML does not write as a plain part of a double-quoted string; non-ASCII text stays as it is, but is
-/// treated like an escape for folding.
+/// In UTF-16 units.
+fn width(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// Whether a string is written as a literal block: it has several lines, and nothing that blocks cannot hold, which is
+/// a blank at the end of a line and characters that have to be escaped (tabs among them).
+fn is_literal(text: &str) -> bool {
+    let can_be_in_block = |char: char| matches!(char, '\n' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    text.contains('\n') && !text.contains(" \n") && !text.ends_with(' ') && text.chars().all(can_be_in_block)
+}
+
+/// What is not written as a plain part of a double-quoted string; non-ASCII text stays as it is, but is treated like
+/// an escape for folding.
 fn escape(char: char) -> Option<String> {
     let escaped = match char {
+        ' '..='~' if char != '"' && char != '\\' => return None,
         '"' => "\\\"".to_owned(),
         '\\' => "\\\\".to_owned(),
         '\0' => "\\0".to_owned(),
@@ -222,24 +270,52 @@ fn escape(char: char) -> Option<String> {
         '\u{1b}' => "\\e".to_owned(),
         '\u{85}' => "\\N".to_owned(),
         '\u{a0}' => "\\_".to_owned(),
-        '\u{2028}' => "\\L".to_owned(),
-        '\u{2029}' => "\\P".to_owned(),
-        ' '..='~' => return None,
-        '\u{feff}' => "\\uFEFF".to_owned(),
-        control if control.is_control() => format!("\\x{:02X}", u32::from(control)),
+        control if control.is_control() => format!("\\x{:02x}", u32::from(control)),
         printable => printable.to_string(),
     };
     Some(escaped)
 }
 
-/// Keys that a YAML 1.1 reader would not take for text, and keys with characters that mean something in YAML.
-fn needs_quotes(key: &str) -> bool {
-    const RESERVED: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
-    let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | '/' | '-');
-    key.is_empty()
-        || key.starts_with('-')
-        || !key.chars().all(plain)
-        || RESERVED.contains(&key.to_ascii_lowercase().as_str())
+/// How a key is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyStyle {
+    Plain,
+    DoubleQuoted,
+    SingleQuoted,
+}
+
+impl KeyStyle {
+    /// Keys that YAML 1.2 would not take for text are quoted, and the two letters that YAML 1.1 takes for booleans.
+    fn of(key: &str) -> Self {
+        let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.' | '/' | '-');
+        if matches!(key, "y" | "Y" | "n" | "N") {
+            Self::DoubleQuoted
+        } else if key.is_empty() || !key.chars().all(plain) || is_yaml_value(key) {
+            Self::SingleQuoted
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+fn is_yaml_value(key: &str) -> bool {
+    let unsigned = key.strip_prefix('-').unwrap_or(key);
+    matches!(key, "true" | "false" | "null" | ".nan" | "---" | "...")
+        || unsigned == ".inf"
+        || is_number(unsigned)
+}
+
+/// A number of JSON, which may also end with its point.
+fn is_number(text: &str) -> bool {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |text: &str| text.chars().all(|char| char.is_ascii_digit());
+    let is_whole = !whole.is_empty() && digits(whole) && (whole.len() == 1 || !whole.starts_with('0'));
+    let is_exponent = exponent.is_none_or(|exponent| {
+        let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+        !exponent.is_empty() && digits(exponent)
+    });
+    is_whole && digits(fraction) && is_exponent
 }
 
 #[cfg(test)]
@@ -286,8 +362,38 @@ mod tests {
     }
 
     #[test]
+    fn strings_of_several_lines_are_literal_blocks() {
+        let env = |value: &str| {
+            text(&json!({"spec": {"containers": [{"env": [{"value": value}, {"name": "z"}]}]}}))
+        };
+        let block = |header: &str, lines: &str| {
+            format!("---\nspec:\n  containers:\n  - env:\n    - value: {header}\n{lines}    - name: \"z\"\n")
+        };
+        for (value, header, lines) in [
+            ("a\nb", "|-", "        a\n        b\n"),
+            ("a\nb\n", "|", "        a\n        b\n"),
+            ("a\n\n", "|+", "        a\n\n"),
+            (" a\nb", "|2-", "         a\n        b\n"),
+            ("\na", "|2-", "\n        a\n"),
+            ("q\"\\\né", "|-", "        q\"\\\n        é\n"),
+        ] {
+            assert_eq!(env(value), block(header, lines), "{value:?}");
+        }
+        for (value, quoted) in
+            [("a \nb", r#""a \nb""#), ("a\tb\nc", r#""a\tb\nc""#), ("a\r\nb", r#""a\r\nb""#)]
+        {
+            assert_eq!(env(value), block(quoted, ""), "{value:?}");
+        }
+    }
+
+    #[test]
     fn keys_that_yaml_would_misread_are_quoted() {
-        let template = json!({"metadata": {"labels": {"on": "x", "a.b/c": "y"}}});
-        assert_eq!(text(&template), "---\nmetadata:\n  labels:\n    \"on\": \"x\"\n    a.b/c: \"y\"\n");
+        let keys = ["y", "on", "true", "null", "1.5", "1e3", "01", "0x1f", "-a", "a.b/c"];
+        let labels: serde_json::Map<_, _> = keys.iter().map(|key| ((*key).to_owned(), json!("v"))).collect();
+        let text = text(&json!({"metadata": {"labels": labels}}));
+        let written: Vec<&str> =
+            text.lines().skip(3).map(|line| line.trim().split(':').next().unwrap()).collect();
+        let expected = ["\"y\"", "on", "'true'", "'null'", "'1.5'", "'1e3'", "01", "0x1f", "-a", "a.b/c"];
+        assert_eq!(written, expected);
     }
 }
