@@ -6,9 +6,9 @@ pub mod events;
 pub mod kubernetes;
 pub mod ports;
 pub mod queue;
-mod resource;
+pub mod resource;
+pub mod status;
 #[cfg(test)]
 mod testing;
 
 pub use event_name::event_name;
-pub use resource::Resource;

@@ -12,7 +12,10 @@ mod tests;
 
 use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::ports::{Kind, ObjectKey, WatchEvent};
 
@@ -63,7 +66,7 @@ impl Caches {
 
     /// Takes the knowledge that an object with that uid is gone, as a live read or a deletion told.
     pub fn gone(&self, kind: Kind, key: &ObjectKey, uid: &str) {
-        let metadata = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
+        let metadata = ObjectMeta {
             namespace: Some(key.namespace.clone()),
             name: Some(key.name.clone()),
             uid: Some(uid.to_owned()),
@@ -75,6 +78,19 @@ impl Caches {
             Kind::FLINK_STATE_SNAPSHOT => drop(self.flink_state_snapshots.remove(&metadata)),
             Kind::DEPLOYMENT => drop(self.job_managers.remove(&metadata)),
             _ => {}
+        }
+    }
+
+    /// What is known of one of our resources, whatever its kind.
+    #[must_use]
+    pub fn state(&self, kind: Kind, key: &ObjectKey) -> Option<State> {
+        match kind {
+            Kind::FLINK_DEPLOYMENT => state(&self.flink_deployments, key, |it| json_of(it.status.as_ref())),
+            Kind::FLINK_SESSION_JOB => state(&self.flink_session_jobs, key, |it| json_of(it.status.as_ref())),
+            Kind::FLINK_STATE_SNAPSHOT => {
+                state(&self.flink_state_snapshots, key, |it| json_of(it.status.as_ref()))
+            }
+            _ => None,
         }
     }
 
@@ -92,6 +108,41 @@ impl Caches {
             .filter_map(|entry| entry.metadata().name.clone())
             .collect()
     }
+}
+
+/// One known state of one of our resources.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Its metadata.
+    pub metadata: ObjectMeta,
+    /// Its status as JSON, if it has one.
+    pub status: Option<Value>,
+}
+
+impl State {
+    /// Whether it is the state of that resource at that version.
+    #[must_use]
+    pub fn is(&self, uid: &str, version: &str) -> bool {
+        self.metadata.uid.as_deref() == Some(uid)
+            && self.metadata.resource_version.as_deref() == Some(version)
+    }
+}
+
+fn json_of<S: Serialize>(status: Option<&S>) -> Option<Value> {
+    status.and_then(|status| serde_json::to_value(status).ok())
+}
+
+fn state<T: Cached>(
+    cache: &Cache<T>,
+    key: &ObjectKey,
+    status: impl FnOnce(&T) -> Option<Value>,
+) -> Option<State> {
+    let entry = cache.get(key)?;
+    let status = match &entry {
+        Entry::Good(object) => status(object),
+        Entry::Bad(undecodable) => undecodable.object.data.get("status").cloned(),
+    };
+    Some(State { metadata: entry.metadata().clone(), status })
 }
 
 fn feed<T: Cached>(
