@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use flink_conf::FlinkConf;
-use flink_conf::option::{Key, kubernetes};
+use flink_conf::option::kubernetes;
 use serde_json::{Map, Value, json};
 
 use crate::container_resources::ContainerResources;
 use crate::names;
-use crate::options::{self, Ports};
+use crate::options::{self, Ports, PullPolicy};
 use crate::pod::FlinkPod;
 use crate::{BuildError, hash_order};
 
@@ -27,7 +27,7 @@ pub(crate) fn init(
     default_image: &str,
 ) -> Result<(), BuildError> {
     add_scheduling(pod, conf)?;
-    add_image(pod, conf, default_image);
+    add_image(pod, conf, default_image)?;
     let host_network = options::host_network(conf)?;
     pod.set("hostNetwork", host_network);
     let dns_policy = match pod.text("dnsPolicy") {
@@ -89,14 +89,15 @@ fn toleration_seconds(text: &str) -> Result<i64, BuildError> {
     text.parse().map_err(|_| error().into())
 }
 
-fn add_image(pod: &mut FlinkPod, conf: &FlinkConf, default_image: &str) {
-    let chosen = |key: Key, of_template: Option<&str>, default: &str| {
-        conf.text(key).or(of_template).unwrap_or(default).to_owned()
-    };
-    let image = chosen(kubernetes::IMAGE, pod.main_text("image"), default_image);
-    let pull_policy = chosen(kubernetes::IMAGE_PULL_POLICY, pod.main_text("imagePullPolicy"), "IfNotPresent");
+fn add_image(pod: &mut FlinkPod, conf: &FlinkConf, default_image: &str) -> Result<(), BuildError> {
+    let image = conf.text(kubernetes::IMAGE).or(pod.main_text("image")).unwrap_or(default_image).to_owned();
+    let of_option = conf.choice::<PullPolicy>(kubernetes::IMAGE_PULL_POLICY)?.map(PullPolicy::as_str);
+    let pull_policy =
+        of_option.or(pod.main_text("imagePullPolicy")).unwrap_or(PullPolicy::IfNotPresent.as_str());
+    let pull_policy = pull_policy.to_owned();
     pod.set_main("image", image);
     pod.set_main("imagePullPolicy", pull_policy);
+    Ok(())
 }
 
 fn container_ports(ports: Ports) -> [Value; 3] {
@@ -138,10 +139,7 @@ fn env_from_secret(reference: &BTreeMap<String, String>) -> Value {
 
 /// Mounted Secrets: `kubernetes.secrets`.
 pub(crate) fn add_mounted_secrets(pod: &mut FlinkPod, conf: &FlinkConf) -> Result<(), BuildError> {
-    let secrets = options::map(conf, kubernetes::SECRETS)?;
-    let mut secrets: Vec<(&String, &String)> = secrets.iter().collect();
-    hash_order::sort(&mut secrets, |(name, _)| name.as_str());
-    for (name, path) in secrets {
+    for (name, path) in options::mounted_secrets(conf)? {
         let volume = format!("{name}-volume");
         pod.append("volumes", [json!({"name": volume, "secret": {"secretName": name}})])?;
         pod.append_main("volumeMounts", [json!({"name": volume, "mountPath": path})])?;

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use flink_conf::option::{Key, OptionKey, kubernetes, process, state};
-use flink_conf::{Choice, FlinkConf, HighAvailability};
+use flink_conf::{Choice, FlinkConf, HighAvailability, structured};
 
-use crate::BuildError;
+use crate::{BuildError, hash_order};
 
 /// Default of `kubernetes.flink.conf.dir`: where images have their configuration.
 pub const DEFAULT_CONF_DIR: &str = "/opt/flink/conf";
@@ -40,6 +40,34 @@ impl Choice for ExposedType {
         ("LoadBalancer", Self::LoadBalancer),
         ("Headless_ClusterIP", Self::HeadlessClusterIp),
     ];
+}
+
+/// When the kubelet pulls the image: `kubernetes.container.image.pull-policy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// Unless the node has it.
+    IfNotPresent,
+    /// For every container that starts.
+    Always,
+    /// Not at all: the node must have it.
+    Never,
+}
+
+impl PullPolicy {
+    /// The text that Kubernetes uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Always => "Always",
+            Self::Never => "Never",
+        }
+    }
+}
+
+impl Choice for PullPolicy {
+    const VALUES: &'static [(&'static str, Self)] =
+        &[("IfNotPresent", Self::IfNotPresent), ("Always", Self::Always), ("Never", Self::Never)];
 }
 
 /// Ports of a JobManager.
@@ -141,6 +169,16 @@ pub(crate) fn limit_factor(conf: &FlinkConf, key: Key) -> Result<f64, BuildError
 /// A map option, empty by default.
 pub(crate) fn map(conf: &FlinkConf, key: Key) -> Result<BTreeMap<String, String>, BuildError> {
     Ok(conf.map(key)?.unwrap_or_default())
+}
+
+/// Secrets to mount, as pairs of name and path, in the order in which Flink mounts them: `kubernetes.secrets`.
+pub(crate) fn mounted_secrets(conf: &FlinkConf) -> Result<Vec<(String, String)>, BuildError> {
+    let mut secrets: Vec<(String, String)> = map(conf, kubernetes::SECRETS)?.into_iter().collect();
+    // Keys of one bucket of Java's table are in the order of the text.
+    let written = conf.text(kubernetes::SECRETS).and_then(structured::split_map).unwrap_or_default();
+    secrets.sort_by_key(|(name, _)| written.iter().position(|(written, _)| written == name));
+    hash_order::sort(&mut secrets, |(name, _)| name.as_str());
+    Ok(secrets)
 }
 
 /// A flag.
