@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+use engine::flink::FlinkAddresses;
 
 /// Runs Apache Flink on Kubernetes: watches FlinkDeployments and makes them true.
 ///
@@ -36,10 +36,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
 
-    /// How JobManagers are reached: `service` (cluster DNS; default in a pod), `proxy` (the API server's service
-    /// proxy; default outside), or `host:NAME` (that host, at each resource's rest.port).
-    #[arg(long, value_name = "service|proxy|host:NAME")]
-    pub(crate) flink_address: Option<FlinkAddress>,
+    /// How JobManagers are reached: `service-dns` (default in a pod), `service-proxy` (of the API server; default
+    /// outside), or `host:NAME` (that host, at each resource's rest.port).
+    #[arg(long, value_name = "WAY")]
+    pub(crate) flink_address: Option<FlinkAddresses>,
 
     /// Where probes and metrics are served; by default all addresses at `kubernetes.operator.health.probe.port` (8085).
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -63,27 +63,6 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// How JobManagers are reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum FlinkAddress {
-    Service,
-    Proxy,
-    Host(String),
-}
-
-impl FromStr for FlinkAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            None if text == "service" => Ok(Self::Service),
-            None if text == "proxy" => Ok(Self::Proxy),
-            Some(("host", host)) if !host.is_empty() => Ok(Self::Host(host.to_owned())),
-            _ => Err("expected service, proxy or host:NAME".to_owned()),
-        }
-    }
-}
-
 impl Arguments {
     /// Blank environment variables count as unset, as they do for the Java operator.
     pub(crate) fn parse_tolerantly() -> Self {
@@ -105,14 +84,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn addresses_are_read() {
-        assert_eq!("service".parse(), Ok(FlinkAddress::Service));
-        assert_eq!("proxy".parse(), Ok(FlinkAddress::Proxy));
-        assert_eq!("host:localhost".parse(), Ok(FlinkAddress::Host("localhost".to_owned())));
-        assert!("host:".parse::<FlinkAddress>().is_err());
-        assert!("dns".parse::<FlinkAddress>().is_err());
     }
 }

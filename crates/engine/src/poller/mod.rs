@@ -9,27 +9,25 @@ mod schedule;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flink_client::{FlinkClient, Limits};
 use lifecycle::PollPlan;
 use lifecycle::observed::{FlinkFailure, FlinkView};
 
-use crate::flink::FlinkAddress;
+use crate::flink::Flink;
 use crate::ports::{Clock, ObjectKey};
 pub use schedule::Schedule;
 
 /// The poller: a schedule, and the way to ask.
 pub struct Poller {
     schedule: Mutex<Schedule>,
-    client: FlinkClient,
-    address: FlinkAddress,
+    flink: Flink,
     clock: Arc<dyn Clock>,
 }
 
 impl Poller {
     /// A poller that has nothing to ask yet.
     #[must_use]
-    pub fn new(client: FlinkClient, address: FlinkAddress, clock: Arc<dyn Clock>) -> Self {
-        Self { schedule: Mutex::new(Schedule::default()), client, address, clock }
+    pub fn new(flink: Flink, clock: Arc<dyn Clock>) -> Self {
+        Self { schedule: Mutex::new(Schedule::default()), flink, clock }
     }
 
     fn schedule(&self) -> std::sync::MutexGuard<'_, Schedule> {
@@ -71,12 +69,9 @@ impl Poller {
     pub async fn poll_once(&self, key: &ObjectKey) -> bool {
         let Some(plan) = self.schedule().plan(key) else { return false };
         let began = self.clock.now();
-        let answer = match self.address.endpoint(&plan.cluster) {
-            Ok(endpoint) => {
-                let client = self.client.with_limits(Limits::default().with_time(plan.timeout));
-                ask::ask(&client.cluster(&endpoint), &plan, began).await
-            }
-            Err(message) => Err(FlinkFailure { since: began, unreachable: true, message }),
+        let answer = match self.flink.cluster(&plan.cluster, plan.timeout) {
+            Ok(cluster) => ask::ask(&cluster, &plan, began).await,
+            Err(error) => Err(FlinkFailure { since: began, unreachable: true, message: error.to_string() }),
         };
         let now = self.clock.monotonic();
         self.schedule().answered(key, &plan.deployment_uid, answer, now)
