@@ -3,7 +3,10 @@
 pub mod caches;
 mod event_name;
 pub mod events;
+pub mod flink;
 pub mod kubernetes;
+pub mod metrics;
+pub mod poller;
 pub mod ports;
 pub mod queue;
 pub mod resource;

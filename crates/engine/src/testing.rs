@@ -1,7 +1,7 @@
 //! An API server in memory that is just enough for this crate's unit tests: versions, uids, merge patches, faults.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -308,7 +308,3 @@ impl KubernetesApi for Cluster {
     }
 }
 
-/// A shared one, as the parts of the engine want it.
-pub(crate) fn cluster() -> Arc<Cluster> {
-    Arc::new(Cluster::default())
-}

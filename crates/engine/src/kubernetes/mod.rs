@@ -1,6 +1,7 @@
 //! [`KubernetesApi`] over a real API server.
 
 mod connect;
+mod metered;
 mod request;
 mod watch;
 
@@ -18,6 +19,8 @@ use crate::ports::{
 use request::Request;
 
 pub use connect::{ConnectError, ConnectOptions};
+pub use metered::MeteredKubernetes;
+pub(crate) use request::not_answered;
 
 /// How a watch gets what exists when it begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
