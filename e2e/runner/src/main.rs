@@ -1,7 +1,12 @@
 //! Runs the end-to-end checks. The scripts in `e2e/` call it; each check is a subcommand in a module of its own.
 
+mod audit;
 mod chart;
+mod figures;
 mod golden;
+mod kubernetes;
+mod operator_pod;
+mod scenarios;
 
 use std::process::ExitCode;
 
@@ -18,12 +23,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Check {
     Chart(chart::Arguments),
+    Figures(figures::Arguments),
     Golden(golden::Arguments),
+    Scenarios(scenarios::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().check {
         Check::Chart(arguments) => Ok(chart::run(&arguments)),
+        Check::Figures(arguments) => figures::run(&arguments),
         Check::Golden(arguments) => golden::run(&arguments),
+        Check::Scenarios(arguments) => scenarios::run(&arguments),
     }
 }

@@ -40,11 +40,6 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
 - apiGroups: [""]
   resources: [events]
   verbs: [get, create, patch]
-{{- if .Values.rbac.secretsRule.create }}
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get, create, patch, delete]
-{{- end }}
 {{- if .Values.rbac.nodesRule.create }}
 - apiGroups: [""]
   resources: [nodes]

@@ -44,15 +44,11 @@ fn operator_rights(objects: &Objects) -> Result<Vec<(String, Vec<&str>)>> {
 }
 
 pub(super) fn to_be_asked_for(helm: &Helm) -> Result<()> {
-    for (values, resource) in
-        [("rbac: {nodesRule: {create: true}}", "/nodes"), ("rbac: {secretsRule: {create: true}}", "/secrets")]
-    {
-        let count = |values: &str| -> Result<usize> {
-            let objects = helm.render(values)?;
-            Ok(operator_rights(&objects)?.iter().filter(|(name, _)| name == resource).count())
-        };
-        ensure!(count("")? == 0 && count(values)? == 1, "{resource}");
-    }
+    let count = |values: &str| -> Result<usize> {
+        let objects = helm.render(values)?;
+        Ok(operator_rights(&objects)?.iter().filter(|(name, _)| name == "/nodes").count())
+    };
+    ensure!(count("")? == 0 && count("rbac: {nodesRule: {create: true}}")? == 1);
     Ok(())
 }
 

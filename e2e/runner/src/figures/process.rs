@@ -1,0 +1,140 @@
+//! Figures of the binary outside a pod: its size, how fast it is ready, how fast it creates a cluster.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::print;
+use super::samples::Samples;
+use crate::kubernetes::{Cluster, Kind};
+use crate::scenarios::specs::{Flink, session};
+
+const NAMESPACE: &str = "default";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The operator's release binary.
+    #[arg(long)]
+    binary: PathBuf,
+    /// The operator's configuration folder.
+    #[arg(long)]
+    conf_dir: PathBuf,
+    /// How often the process is started.
+    #[arg(long, default_value_t = 10)]
+    starts: usize,
+    /// How many FlinkDeployments are created.
+    #[arg(long, default_value_t = 30)]
+    creations: usize,
+}
+
+pub(super) async fn measure(arguments: &Arguments) -> Result<()> {
+    let size = std::fs::metadata(&arguments.binary).context("no binary")?.len();
+    print("release binary, static", &format!("{:.1} MB", mega(size)), "");
+    let cluster = Cluster::connect().await?;
+    let mut starts = Vec::new();
+    for _ in 0..arguments.starts {
+        starts.push(Operator::start(arguments).await?.ready_after);
+    }
+    let starts = Samples::new(starts).context("no starts")?;
+    print("process start to ready, median", &starts.to_string(), "300 ms (Java: 2700–7000 ms)");
+    let operator = Operator::start(arguments).await?;
+    let creations = Samples::new(creations(&cluster, arguments.creations).await?).context("no creations")?;
+    print("create to JobManager Deployment created, median", &creations.to_string(), "60 ms (Java: 186 ms)");
+    // Ends here, not earlier.
+    drop(operator);
+    remove(&cluster).await
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
+fn mega(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// A running operator; ends when it is dropped.
+struct Operator {
+    process: Child,
+    ready_after: Duration,
+}
+
+impl Operator {
+    async fn start(arguments: &Arguments) -> Result<Self> {
+        let address = free_address()?;
+        let began = Instant::now();
+        let process =
+            command(&arguments.binary, &arguments.conf_dir, address).spawn().context("the operator")?;
+        let mut operator = Self { process, ready_after: Duration::ZERO };
+        while !is_ready(address).await {
+            if let Some(status) = operator.process.try_wait()? {
+                anyhow::bail!("the operator ended: {status}");
+            }
+            ensure!(began.elapsed() < Duration::from_mins(1), "the operator is not ready after 60 s");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        operator.ready_after = began.elapsed();
+        Ok(operator)
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn command(binary: &Path, conf_dir: &Path, address: SocketAddr) -> Command {
+    let mut command = Command::new(binary);
+    command.arg("--listen").arg(address.to_string()).arg("--conf-dir").arg(conf_dir);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// An address that nobody listens on at this moment.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// Whether `/readyz` answers 200 now.
+async fn is_ready(address: SocketAddr) -> bool {
+    let ask = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer.starts_with(b"HTTP/1.1 200"))
+    };
+    ask.await.unwrap_or(false)
+}
+
+/// Times from the request that creates a FlinkDeployment until its JobManager Deployment is seen.
+async fn creations(cluster: &Cluster, count: usize) -> Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    for number in 0..count {
+        let name = format!("figure-{number}");
+        let began = Instant::now();
+        cluster.create(Kind::FlinkDeployment, NAMESPACE, session(&name, Flink::V1_20)).await?;
+        while cluster.get(Kind::Deployment, NAMESPACE, &name).await?.is_none() {
+            ensure!(began.elapsed() < Duration::from_secs(30), "no Deployment of {name} after 30 s");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        times.push(began.elapsed());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(times)
+}
+
+/// Removes what was created, with nobody left who would react: finalizers are taken off.
+async fn remove(cluster: &Cluster) -> Result<()> {
+    for deployment in cluster.list(Kind::FlinkDeployment, NAMESPACE, "").await? {
+        let name = crate::kubernetes::name(&deployment);
+        let without = serde_json::json!({"metadata": {"finalizers": null}});
+        cluster.patch(Kind::FlinkDeployment, NAMESPACE, name, &without).await?;
+        cluster.delete(Kind::FlinkDeployment, NAMESPACE, name).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! The kinds of objects that the checks look at.
+
+use kube::core::{ApiResource, GroupVersionKind};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    FlinkDeployment,
+    Deployment,
+    ReplicaSet,
+    Pod,
+    Service,
+    ConfigMap,
+    Event,
+    Namespace,
+}
+
+impl Kind {
+    pub(super) fn resource(self) -> ApiResource {
+        let (group, version, kind) = match self {
+            Self::FlinkDeployment => ("flink.apache.org", "v1beta1", "FlinkDeployment"),
+            Self::Deployment => ("apps", "v1", "Deployment"),
+            Self::ReplicaSet => ("apps", "v1", "ReplicaSet"),
+            Self::Pod => ("", "v1", "Pod"),
+            Self::Service => ("", "v1", "Service"),
+            Self::ConfigMap => ("", "v1", "ConfigMap"),
+            Self::Event => ("", "v1", "Event"),
+            Self::Namespace => ("", "v1", "Namespace"),
+        };
+        ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+    }
+
+    pub(super) fn is_namespaced(self) -> bool {
+        match self {
+            Self::Namespace => false,
+            Self::FlinkDeployment
+            | Self::Deployment
+            | Self::ReplicaSet
+            | Self::Pod
+            | Self::Service
+            | Self::ConfigMap
+            | Self::Event => true,
+        }
+    }
+}

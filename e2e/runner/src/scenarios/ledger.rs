@@ -1,0 +1,50 @@
+//! What the counting job wrote, as `e2e/job/check` judges it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::space::{Look, Space};
+
+/// The numbers that the checker prints.
+pub(super) struct Ledger(BTreeMap<String, u64>);
+
+impl Ledger {
+    /// Judges a file that the job `name` of this scenario wrote. Fails if elements were lost or counted twice.
+    pub(super) fn read(space: &Space, name: &str) -> Result<Self> {
+        let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("../job/check");
+        let output = Command::new(check).arg(space.data.join(format!("{name}.jsonl"))).output()?;
+        let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), "the ledger of {name} is wrong: {stdout} {stderr}");
+        let pairs = stdout.split_whitespace().filter_map(|pair| pair.split_once('='));
+        let number = |(key, value): (&str, &str)| Some((key.to_owned(), value.parse().ok()?));
+        Ok(Self(pairs.filter_map(number).collect()))
+    }
+
+    pub(super) fn number(&self, key: &str) -> Result<u64> {
+        self.0.get(key).copied().with_context(|| format!("the checker prints no {key}"))
+    }
+}
+
+/// Waits until the job has started so often, has counted something since and completed a checkpoint.
+pub(super) async fn counts(space: &Space, name: &str, starts: u64) -> Result<()> {
+    let what = format!("{name} has started {starts} times and counts");
+    let ledger = space
+        .until(&what, super::space::TO_NOTICE, async || {
+            let ledger = Ledger::read(space, name)?;
+            let state = format!("{:?}", ledger.0);
+            let counts = ledger.number("sequence")? > 100 && ledger.number("completed")? > 0;
+            let enough = ledger.number("starts")? >= starts;
+            Ok(if counts && enough { Look::Done(ledger) } else { Look::NotYet(state) })
+        })
+        .await?;
+    ensure!(
+        ledger.number("starts")? == starts,
+        "{name} started {} times, not {starts}",
+        ledger.number("starts")?
+    );
+    space.say(&format!("{name} counted {} elements in start {starts}", ledger.number("sequence")?));
+    Ok(())
+}

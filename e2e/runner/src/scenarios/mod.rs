@@ -1,0 +1,169 @@
+//! `scenarios`: the operator, installed by Helm, with real Flink clusters on a real Kubernetes.
+
+mod access;
+mod application;
+mod broken_image;
+mod deletion;
+pub(crate) mod expectations;
+mod invalid_spec;
+mod ledger;
+mod lost_jobmanager;
+mod operator_killed;
+mod pages;
+mod report;
+mod rights;
+mod session;
+pub(crate) mod space;
+pub(crate) mod specs;
+mod upgrade;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use anyhow::{Result, bail};
+use futures::StreamExt as _;
+use futures::future::LocalBoxFuture;
+
+use crate::kubernetes::Cluster;
+use crate::operator_pod::OperatorPod;
+use space::Space;
+
+/// Runs scenarios on the cluster of `KUBECONFIG`, a test bed; ends with `N passed, N failed`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Scenarios to run; all without.
+    names: Vec<String>,
+    /// Only lists the scenarios.
+    #[arg(long)]
+    list: bool,
+    /// How many run at a time.
+    #[arg(long, default_value_t = 2)]
+    parallel: usize,
+    /// Namespace of the operator.
+    #[arg(long, default_value = "flink-operator")]
+    operator_namespace: String,
+    /// Where scenarios put the directories that their pods write to.
+    #[arg(long, default_value = "/tmp")]
+    data: PathBuf,
+    /// The API server's audit log, to see whether the operator has all the rights it needs.
+    #[arg(long, env = "TESTBED_AUDIT_LOG")]
+    audit_log: Option<PathBuf>,
+}
+
+struct Scenario {
+    name: &'static str,
+    about: &'static str,
+    /// Runs alone, because it disturbs the operator.
+    alone: bool,
+    run: for<'a> fn(&'a Space) -> LocalBoxFuture<'a, Result<()>>,
+}
+
+macro_rules! scenario {
+    ($name:literal, $run:path, $about:literal) => {
+        Scenario { name: $name, about: $about, alone: false, run: |space| Box::pin($run(space)) }
+    };
+    (alone $name:literal, $run:path, $about:literal) => {
+        Scenario { name: $name, about: $about, alone: true, run: |space| Box::pin($run(space)) }
+    };
+}
+
+const ALL: &[Scenario] = &[
+    scenario!("application-1-20", application::on_1_20, "Flink 1.20 from create to STABLE; the job counts"),
+    scenario!("application-2-2", application::on_2_2, "the same on Flink 2.2"),
+    scenario!("stateless-upgrade", upgrade::stateless, "a changed spec: a new job, nothing of the old one"),
+    scenario!("session-cluster", session::run, "a session cluster, changed and deleted"),
+    scenario!("probes-and-metrics", pages::run, "what the operator's own pages say"),
+    scenario!("broken-image", broken_image::run, "an image that does not exist, then one that does"),
+    scenario!("invalid-first-spec", invalid_spec::first, "an invalid spec, then a valid one"),
+    scenario!("invalid-change", invalid_spec::change, "an invalid change leaves the job alone"),
+    scenario!("jobmanager-pod-deleted", lost_jobmanager::pod, "the JobManager's pod deleted by hand"),
+    scenario!("jobmanager-deployment-deleted", lost_jobmanager::deployment, "its Deployment deleted by hand"),
+    scenario!("deletion", deletion::of_a_running_job, "what belongs to the cluster goes, nothing else"),
+    scenario!("early-deletion", deletion::before_stable, "deleted while starting, broken, invalid"),
+    scenario!(alone "operator-killed", operator_killed::run, "SIGKILL in the middle of deployments"),
+];
+
+/// Runs the chosen scenarios.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.list {
+        for scenario in ALL {
+            println!("{:32} {}", scenario.name, scenario.about);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let chosen = chosen(&arguments.names)?;
+    // One thread: the cluster is what works.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run_all(arguments, chosen))
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
+    for name in names {
+        if !ALL.iter().any(|scenario| scenario.name == name) {
+            bail!("there is no scenario {name}: see --list");
+        }
+    }
+    let wanted = |scenario: &&Scenario| names.is_empty() || names.iter().any(|name| name == scenario.name);
+    Ok(ALL.iter().filter(wanted).collect())
+}
+
+async fn run_all(arguments: &Arguments, chosen: Vec<&'static Scenario>) -> Result<ExitCode> {
+    let cluster = Cluster::connect().await?;
+    let operator = Rc::new(OperatorPod::find(&cluster, &arguments.operator_namespace).await?);
+    let began = jiff::Timestamp::now();
+    let (alone, together): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|scenario| scenario.alone);
+    let mut passed = 0;
+    let mut failed = Vec::new();
+    for (scenarios, parallel) in [(together, arguments.parallel), (alone, 1)] {
+        let mut results = futures::stream::iter(scenarios)
+            .map(|scenario| run_one(scenario, &cluster, &operator, arguments))
+            .buffer_unordered(parallel.max(1));
+        while let Some((name, succeeded)) = results.next().await {
+            if succeeded { passed += 1 } else { failed.push(name) }
+        }
+    }
+    if let Some(log) = &arguments.audit_log {
+        match rights::check(log, &arguments.operator_namespace, began) {
+            Ok(()) => passed += 1,
+            Err(error) => {
+                println!("rights: FAILED: {error:#}");
+                failed.push("rights");
+            }
+        }
+    }
+    if !failed.is_empty() {
+        println!("failed: {}", failed.join(", "));
+    }
+    println!("{passed} passed, {} failed", failed.len());
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs one scenario in a namespace of its own, which is removed whatever happens.
+async fn run_one(
+    scenario: &'static Scenario,
+    cluster: &Cluster,
+    operator: &Rc<OperatorPod>,
+    arguments: &Arguments,
+) -> (&'static str, bool) {
+    let space = Space::new(scenario.name, cluster, operator, &arguments.data);
+    space.say(scenario.about);
+    let result = async {
+        space.open().await?;
+        (scenario.run)(&space).await
+    }
+    .await;
+    if let Err(error) = &result {
+        space.say(&format!("FAILED: {error:#}"));
+        report::explain(&space).await;
+    }
+    let closed = space.close().await;
+    if let Err(error) = &closed {
+        space.say(&format!("FAILED to clean up: {error:#}"));
+    }
+    let succeeded = result.is_ok() && closed.is_ok();
+    if succeeded {
+        space.say("passed");
+    }
+    (scenario.name, succeeded)
+}
