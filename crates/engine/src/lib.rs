@@ -3,6 +3,7 @@
 pub mod caches;
 mod event_name;
 pub mod events;
+pub mod executor;
 pub mod flink;
 pub mod kubernetes;
 pub mod metrics;

@@ -307,4 +307,3 @@ impl KubernetesApi for Cluster {
         receiver.boxed()
     }
 }
-

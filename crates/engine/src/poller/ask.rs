@@ -148,7 +148,8 @@ async fn put_checkpoints(cluster: &FlinkCluster, job: &JobId, answer: &mut Flink
         external_path: point.path,
         trigger_timestamp: point.timestamp,
     });
-    let state_size = statistics.latest.completed.as_ref().and_then(|latest| i64::try_from(latest.state_size).ok());
+    let state_size =
+        statistics.latest.completed.as_ref().and_then(|latest| i64::try_from(latest.state_size).ok());
     if let Some(size) = state_size {
         answer.cluster_info.insert("state-size".to_owned(), size.to_string());
     }
@@ -174,7 +175,9 @@ fn operation<T>(
             Some(path) => OperationResult::Completed(path.to_owned()),
             None => OperationResult::Failed(cause.summary()),
         }),
-        Err(error) if error.is_operation_not_found() || error.is_job_not_found() => Some(OperationResult::Unknown),
+        Err(error) if error.is_operation_not_found() || error.is_job_not_found() => {
+            Some(OperationResult::Unknown)
+        }
         Err(_) => None,
     }
 }

@@ -35,7 +35,8 @@ impl Schedule {
         };
         match self.entries.get_mut(key) {
             Some(entry) if entry.plan.deployment_uid == plan.deployment_uid => {
-                let asks_more = plan.questions.iter().any(|question| !entry.plan.questions.contains(question));
+                let asks_more =
+                    plan.questions.iter().any(|question| !entry.plan.questions.contains(question));
                 let soonest = if asks_more { now } else { now + plan.interval };
                 if !entry.in_flight {
                     entry.due = entry.due.min(soonest);
@@ -43,8 +44,13 @@ impl Schedule {
                 entry.plan = plan;
             }
             Some(_) | None => {
-                let entry =
-                    Entry { plan, due: now, in_flight: false, view: FlinkView::default(), failure_told: false };
+                let entry = Entry {
+                    plan,
+                    due: now,
+                    in_flight: false,
+                    view: FlinkView::default(),
+                    failure_told: false,
+                };
                 self.entries.insert(key.clone(), entry);
             }
         }
@@ -143,10 +149,7 @@ fn digest(answer: &FlinkAnswer) -> FlinkAnswer {
     digest.at = jiff::Timestamp::UNIX_EPOCH;
     digest.cluster_info.remove("state-size");
     if let Some(checkpoints) = &mut digest.checkpoints {
-        let ended = answer
-            .jobs
-            .iter()
-            .any(|job| job.job_id == checkpoints.job_id && job.state.is_terminal());
+        let ended = answer.jobs.iter().any(|job| job.job_id == checkpoints.job_id && job.state.is_terminal());
         checkpoints.state_size = None;
         checkpoints.in_progress_since = None;
         if !ended {

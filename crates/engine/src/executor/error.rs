@@ -1,0 +1,121 @@
+//! Why an effect failed.
+
+use flink_client::{EndpointError, FlinkError, IdentifierError};
+use thiserror::Error;
+
+use super::Failure;
+use crate::ports::{ApiError, ErrorClass};
+
+/// An effect that failed.
+#[derive(Debug, Error)]
+#[error("{action}: {kind}")]
+pub struct EffectError {
+    /// What was tried.
+    pub action: String,
+    /// What came back.
+    #[source]
+    pub kind: EffectErrorKind,
+}
+
+/// Why an effect failed.
+#[derive(Debug, Error)]
+pub enum EffectErrorKind {
+    /// The API server.
+    #[error("{0}")]
+    Kubernetes(#[from] ApiError),
+    /// Flink.
+    #[error("{0}")]
+    Flink(#[from] FlinkError),
+    /// There is an object of that name which is not part of this resource, or of an earlier attempt. It is not touched.
+    #[error(
+        "an object of that name exists and was not created by this deployment attempt ({found}). It is left alone. \
+         Remedy: delete it, or give the FlinkDeployment another name"
+    )]
+    Foreign {
+        /// Whose it seems to be.
+        found: String,
+    },
+    /// The object of that name is still being deleted.
+    #[error("the earlier object of that name is still being deleted")]
+    Terminating,
+    /// The resource on whose behalf the effect is wanted is gone or is being deleted.
+    #[error("the resource is gone or is being deleted")]
+    ResourceGone,
+    /// An object of a kind that this operator does not know.
+    #[error("{api_version} {kind} is not a kind that this operator creates")]
+    UnknownKind {
+        /// As written in the object.
+        api_version: String,
+        /// As written in the object.
+        kind: String,
+    },
+    /// A recorded job id or trigger id is none.
+    #[error("{0}")]
+    Identifier(#[from] IdentifierError),
+    /// A text that stands for one of Flink's choices is none of them.
+    #[error("{value:?} is none of Flink's {what}")]
+    Choice {
+        /// What kind of choice.
+        what: &'static str,
+        /// As written.
+        value: String,
+    },
+    /// The cluster has no address.
+    #[error("the cluster's address is unusable: {0}")]
+    Address(#[from] EndpointError),
+}
+
+impl EffectErrorKind {
+    /// What to do about it.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Kubernetes(error) => error.class(),
+            Self::Flink(error) => match error.class() {
+                flink_client::ErrorClass::Retry => ErrorClass::Retry,
+                flink_client::ErrorClass::LookAgain => ErrorClass::LookAgain,
+                flink_client::ErrorClass::TellUser => ErrorClass::TellUser,
+            },
+            Self::Terminating => ErrorClass::Retry,
+            Self::ResourceGone => ErrorClass::LookAgain,
+            Self::Foreign { .. }
+            | Self::UnknownKind { .. }
+            | Self::Identifier(_)
+            | Self::Choice { .. }
+            | Self::Address(_) => ErrorClass::TellUser,
+        }
+    }
+
+    /// Whether deciding again at once can help: only when something that the caches tell has changed. What Flink
+    /// knows better is told by the next poll, so a failed call to it waits like any other failure.
+    fn look_again(&self) -> bool {
+        match self {
+            Self::Kubernetes(ApiError::Conflict { .. }) | Self::ResourceGone => true,
+            Self::Kubernetes(_)
+            | Self::Flink(_)
+            | Self::Foreign { .. }
+            | Self::Terminating
+            | Self::UnknownKind { .. }
+            | Self::Identifier(_)
+            | Self::Choice { .. }
+            | Self::Address(_) => false,
+        }
+    }
+
+    /// With what was tried.
+    pub(super) fn during(self, action: String) -> EffectError {
+        EffectError { action, kind: self }
+    }
+}
+
+impl EffectError {
+    /// The same as data.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        Failure {
+            action: self.action.clone(),
+            message: self.kind.to_string(),
+            look_again: self.kind.look_again(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Performs effects: the only place from which Flink clusters and Kubernetes objects are changed.
+//!
+//! Every effect may be performed again after its answer was lost, by this process or by its successor, and has then
+//! the same end. A deletion of what is gone, a creation of what we created before, a cancellation of what has ended:
+//! all of these count as done.
+
+mod cluster;
+mod error;
+mod finalizer;
+mod flink_call;
+mod objects;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifecycle::Effect;
+
+use crate::caches::Caches;
+use crate::events::EventRecorder;
+use crate::flink::Flink;
+use crate::ports::KubernetesApi;
+use crate::resource::Resource;
+
+pub use error::{EffectError, EffectErrorKind};
+
+/// What came of a list of effects.
+#[derive(Debug, Default)]
+pub struct Performed {
+    /// The attempt whose cluster objects now all exist, when a cluster was to be created.
+    pub created_attempt: Option<String>,
+    /// The first failure; the effects after it were not tried.
+    pub failure: Option<Failure>,
+}
+
+/// An effect that failed, as data for the next decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What was tried, for instance `create Deployment ns/app`.
+    pub action: String,
+    /// What came back.
+    pub message: String,
+    /// Whether the world was not as the decision took it to be: then it is made again at once, without telling anybody.
+    pub look_again: bool,
+}
+
+/// Performs effects.
+pub struct Executor {
+    api: Arc<dyn KubernetesApi>,
+    caches: Arc<Caches>,
+    events: Arc<EventRecorder>,
+    flink: Flink,
+    flink_time_limit: Duration,
+}
+
+impl Executor {
+    /// An executor that keeps these caches up to date. `flink_time_limit` is for each call to Flink
+    /// (`kubernetes.operator.flink.client.timeout`).
+    #[must_use]
+    pub fn new(
+        api: Arc<dyn KubernetesApi>,
+        caches: Arc<Caches>,
+        events: Arc<EventRecorder>,
+        flink: Flink,
+        flink_time_limit: Duration,
+    ) -> Self {
+        Self { api, caches, events, flink, flink_time_limit }
+    }
+
+    /// Performs effects on behalf of `resource`, in their order, up to the first that fails.
+    pub async fn perform(&self, resource: &Resource, effects: Vec<Effect>) -> Performed {
+        let mut performed = Performed::default();
+        for effect in effects {
+            match self.one(resource, effect).await {
+                Ok(None) => {}
+                Ok(Some(attempt)) => performed.created_attempt = Some(attempt),
+                Err(error) => {
+                    tracing::warn!(
+                        namespace = %resource.key.namespace,
+                        name = %resource.key.name,
+                        action = %error.action,
+                        "{}", error.kind
+                    );
+                    performed.failure = Some(error.failure());
+                    break;
+                }
+            }
+        }
+        performed
+    }
+
+    /// Performs one effect; the answer is the attempt of a cluster that was created.
+    async fn one(&self, resource: &Resource, effect: Effect) -> Result<Option<String>, EffectError> {
+        match effect {
+            Effect::Event(event) => self.events.record(resource, &event).await,
+            Effect::AddFinalizer => self.set_finalizer(resource, true).await?,
+            Effect::RemoveFinalizer => self.set_finalizer(resource, false).await?,
+            Effect::CreateCluster(cluster) => return self.create_cluster(resource, &cluster).await,
+            Effect::Apply(object) => self.apply(&object).await?,
+            Effect::Scale(scale) => self.scale(&scale).await?,
+            Effect::Delete(delete) => self.delete(&delete).await?,
+            Effect::RemoveData(remove) => self.remove_data(&remove).await?,
+            Effect::Flink(call) => self.call_flink(resource, &call).await?,
+        }
+        Ok(None)
+    }
+}

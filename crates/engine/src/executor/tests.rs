@@ -1,0 +1,431 @@
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
+use kube::core::DynamicObject;
+use lifecycle::{
+    Component, DeleteObject, EventRecord, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference,
+    Propagation, Reason, RemoveData, ScaleObject,
+};
+use resources::{ATTEMPT_ANNOTATION, ClusterObjects};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::flink::FlinkAddresses;
+use crate::ports::{ApiError, Kind, ObjectKey, WatchEvent};
+use crate::testing::{Cluster, TestClock};
+
+/// A Flink that gives prepared answers.
+#[derive(Debug, Default)]
+struct Answers {
+    prepared: Mutex<Vec<Result<(u16, Value), TransportError>>>,
+    asked: Mutex<Vec<(String, Value)>>,
+}
+
+#[async_trait]
+impl Transport for Answers {
+    async fn send(&self, target: &Endpoint, request: RestRequest) -> Result<RestResponse, TransportError> {
+        let body = serde_json::from_slice(&request.body.read().unwrap()).unwrap_or_default();
+        self.asked.lock().unwrap().push((format!("{} {}", request.method, target.url(&request.path)), body));
+        let (status, body) = self.prepared.lock().unwrap().remove(0)?;
+        let content_type = Some("application/json".to_owned());
+        Ok(RestResponse { status, content_type, body: body.to_string().into() })
+    }
+}
+
+struct Bench {
+    cluster: Arc<Cluster>,
+    caches: Arc<Caches>,
+    flink: Arc<Answers>,
+    executor: Executor,
+    resource: Resource,
+}
+
+const KIND: Kind = Kind::FLINK_DEPLOYMENT;
+const FINALIZER: &str = "flinkdeployments.flink.apache.org/finalizer";
+
+impl Bench {
+    fn new() -> Self {
+        let cluster = Arc::new(Cluster::default());
+        let caches = Arc::new(Caches::default());
+        let flink = Arc::new(Answers::default());
+        let events = Arc::new(EventRecorder::new(cluster.clone(), Arc::new(TestClock::default())));
+        let addresses = FlinkAddresses::ServiceDns;
+        let time_limit = Duration::from_secs(10);
+        let executor = Executor::new(
+            cluster.clone(),
+            caches.clone(),
+            events,
+            Flink::new(flink.clone(), addresses),
+            time_limit,
+        );
+        let object = cluster.put(KIND, "app", |_| {});
+        caches.apply(KIND, None, WatchEvent::Applied(object.clone()));
+        let resource = Resource::new(KIND, &object.metadata);
+        Self { cluster, caches, flink, executor, resource }
+    }
+
+    async fn perform(&self, effect: Effect) -> Performed {
+        self.cluster.forget_calls();
+        self.executor.perform(&self.resource, vec![effect]).await
+    }
+
+    async fn does(&self, effect: Effect) -> Vec<String> {
+        let performed = self.perform(effect).await;
+        assert_eq!(performed.failure, None);
+        self.cluster.calls()
+    }
+
+    async fn fails(&self, effect: Effect) -> Failure {
+        self.perform(effect).await.failure.expect("the effect fails")
+    }
+
+    /// What the API server has, and then what the cache has.
+    fn finalizers(&self) -> [Vec<String>; 2] {
+        let stored = self.cluster.objects(KIND).first().unwrap().metadata.finalizers.clone();
+        let cached = self.caches.state(KIND, &self.resource.key).unwrap().metadata.finalizers;
+        [stored.unwrap_or_default(), cached.unwrap_or_default()]
+    }
+
+    fn answers(&self, status: u16, body: Value) {
+        self.flink.prepared.lock().unwrap().push(Ok((status, body)));
+    }
+}
+
+fn unreachable() -> ApiError {
+    ApiError::Unreachable { sent: true, message: "reset".to_owned() }
+}
+
+// ---- finalizers ---------------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_finalizer_is_added_once_and_the_others_stay() {
+    let bench = Bench::new();
+    let object = bench.cluster.put(KIND, "app", |it| it.metadata.finalizers = Some(vec!["other".to_owned()]));
+    bench.caches.apply(KIND, None, WatchEvent::Applied(object));
+    assert_eq!(bench.does(Effect::AddFinalizer).await, ["patch FlinkDeployment"]);
+    assert_eq!(bench.finalizers(), [["other", FINALIZER], ["other", FINALIZER]]);
+    assert!(bench.does(Effect::AddFinalizer).await.is_empty());
+    assert_eq!(bench.does(Effect::RemoveFinalizer).await, ["patch FlinkDeployment"]);
+    assert_eq!(bench.finalizers(), [["other"], ["other"]]);
+}
+
+#[tokio::test]
+async fn a_finalizer_that_somebody_adds_meanwhile_is_not_lost() {
+    let bench = Bench::new();
+    bench.cluster.put(KIND, "app", |it| it.metadata.finalizers = Some(vec!["other".to_owned()]));
+    let calls = bench.does(Effect::AddFinalizer).await;
+    assert_eq!(calls, ["patch FlinkDeployment", "get FlinkDeployment", "patch FlinkDeployment"]);
+    assert_eq!(bench.finalizers(), [["other", FINALIZER], ["other", FINALIZER]]);
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_finalizer_is_found_out() {
+    let bench = Bench::new();
+    bench.cluster.lose_answer_of_next("patch FlinkDeployment", unreachable());
+    let failure = bench.fails(Effect::AddFinalizer).await;
+    assert!(!failure.look_again);
+    assert_eq!(bench.does(Effect::AddFinalizer).await, ["patch FlinkDeployment", "get FlinkDeployment"]);
+    assert_eq!(bench.finalizers(), [[FINALIZER], [FINALIZER]]);
+}
+
+#[tokio::test]
+async fn the_last_finalizer_ends_the_resource() {
+    let bench = Bench::new();
+    bench.does(Effect::AddFinalizer).await;
+    let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH);
+    let object = bench.cluster.put(KIND, "app", |it| it.metadata.deletion_timestamp = Some(now));
+    bench.caches.apply(KIND, None, WatchEvent::Applied(object));
+    bench.does(Effect::RemoveFinalizer).await;
+    assert!(bench.cluster.objects(KIND).is_empty());
+    assert!(bench.caches.flink_deployments.is_empty());
+    bench.does(Effect::RemoveFinalizer).await;
+    assert!(bench.fails(Effect::AddFinalizer).await.look_again);
+}
+
+#[tokio::test]
+async fn one_that_is_being_deleted_gets_no_finalizer() {
+    let bench = Bench::new();
+    let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH);
+    bench.cluster.put(KIND, "app", |it| {
+        it.metadata.deletion_timestamp = Some(now);
+        it.metadata.finalizers = Some(vec!["other".to_owned()]);
+    });
+    assert!(bench.fails(Effect::AddFinalizer).await.look_again);
+    assert_eq!(bench.finalizers(), [["other"], ["other"]]);
+}
+
+#[tokio::test]
+async fn another_resource_of_the_same_name_keeps_its_finalizer() {
+    let mut bench = Bench::new();
+    bench.does(Effect::AddFinalizer).await;
+    bench.resource.uid = "an older one".to_owned();
+    bench.does(Effect::RemoveFinalizer).await;
+    assert_eq!(bench.finalizers(), [[FINALIZER], [FINALIZER]]);
+}
+
+// ---- creation of a cluster ----------------------------------------------------------------------------------------
+
+fn cluster_objects(bench: &Bench, attempt: &str) -> ClusterObjects {
+    let mut deployment = Kind::DEPLOYMENT.object(&bench.resource.key);
+    deployment.metadata.annotations = Some([(ATTEMPT_ANNOTATION.to_owned(), attempt.to_owned())].into());
+    deployment.metadata.owner_references = serde_json::from_value(json!([{
+        "apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment", "name": "app", "uid": bench.resource.uid,
+    }]))
+    .unwrap();
+    deployment.data = json!({"spec": {"replicas": 1}});
+    let mut config = Kind::CONFIG_MAP.object(&ObjectKey::new("ns", "flink-config-app"));
+    config.data = json!({"data": {"attempt": attempt}});
+    let service = Kind::SERVICE.object(&ObjectKey::new("ns", "app-rest"));
+    ClusterObjects { deployment, dependents: vec![service, config] }
+}
+
+fn create(bench: &Bench, attempt: &str) -> Effect {
+    Effect::CreateCluster(Box::new(cluster_objects(bench, attempt)))
+}
+
+fn owner_uids(object: &DynamicObject) -> Vec<String> {
+    object.metadata.owner_references.iter().flatten().map(|owner| owner.uid.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_cluster_is_its_deployment_first_and_then_what_it_owns() {
+    let bench = Bench::new();
+    let performed = bench.perform(create(&bench, "a1")).await;
+    assert_eq!((performed.created_attempt.as_deref(), performed.failure), (Some("a1"), None));
+    assert_eq!(bench.cluster.calls(), ["create Deployment", "apply Service", "apply ConfigMap"]);
+    let deployment = bench.cluster.objects(Kind::DEPLOYMENT).remove(0);
+    for object in bench.cluster.objects(Kind::CONFIG_MAP).iter().chain(&bench.cluster.objects(Kind::SERVICE))
+    {
+        assert_eq!(owner_uids(object), [deployment.metadata.uid.clone().unwrap()]);
+    }
+    assert!(bench.caches.job_managers.get(&bench.resource.key).is_some(), "the next round sees it");
+}
+
+#[tokio::test]
+async fn the_same_attempt_again_goes_on_where_it_stopped() {
+    let bench = Bench::new();
+    bench.cluster.lose_answer_of_next("create Deployment", unreachable());
+    let failure = bench.fails(create(&bench, "a1")).await;
+    assert_eq!(failure.action, "create Deployment ns/app");
+    assert!(!failure.look_again);
+    let performed = bench.perform(create(&bench, "a1")).await;
+    assert_eq!(performed.created_attempt.as_deref(), Some("a1"));
+    let calls = bench.cluster.calls();
+    assert_eq!(calls, ["create Deployment", "get Deployment", "apply Service", "apply ConfigMap"]);
+    let deployment = bench.cluster.objects(Kind::DEPLOYMENT).remove(0);
+    let config = bench.cluster.objects(Kind::CONFIG_MAP).remove(0);
+    assert_eq!(owner_uids(&config), [deployment.metadata.uid.unwrap()]);
+}
+
+#[tokio::test]
+async fn a_dependent_that_fails_ends_the_effect_and_the_next_try_completes_it() {
+    let bench = Bench::new();
+    bench
+        .cluster
+        .fail_next("apply ConfigMap", ApiError::from_status(403, "Forbidden", "quota exceeded", None));
+    let performed = bench.perform(create(&bench, "a1")).await;
+    assert_eq!(performed.created_attempt, None);
+    let failure = performed.failure.unwrap();
+    assert_eq!(
+        (failure.action.as_str(), failure.message.as_str()),
+        ("apply ConfigMap ns/flink-config-app", "quota exceeded")
+    );
+    assert_eq!(bench.perform(create(&bench, "a1")).await.created_attempt.as_deref(), Some("a1"));
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_not_ours_is_never_touched() {
+    let bench = Bench::new();
+    bench.does(create(&bench, "a1")).await;
+    let failure = bench.fails(create(&bench, "a2")).await;
+    assert!(failure.message.contains("attempt a1"), "{}", failure.message);
+    assert_eq!(bench.cluster.calls(), ["create Deployment", "get Deployment"]);
+
+    bench.cluster.put(Kind::DEPLOYMENT, "app", |it| it.metadata.annotations = None);
+    assert!(bench.fails(create(&bench, "a1")).await.message.contains("no attempt"));
+
+    bench.cluster.put(Kind::DEPLOYMENT, "app", |it| it.metadata.owner_references = None);
+    assert!(bench.fails(create(&bench, "a1")).await.message.contains("another owner"));
+    assert_eq!(bench.cluster.objects(Kind::DEPLOYMENT).len(), 1);
+}
+
+#[tokio::test]
+async fn a_deployment_that_is_being_deleted_is_waited_for() {
+    let bench = Bench::new();
+    bench.does(create(&bench, "a1")).await;
+    let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH);
+    bench.cluster.put(Kind::DEPLOYMENT, "app", |it| it.metadata.deletion_timestamp = Some(now));
+    let failure = bench.fails(create(&bench, "a1")).await;
+    assert!(failure.message.contains("being deleted"));
+    assert!(!failure.look_again, "a loop would not make it faster");
+}
+
+// ---- single objects -----------------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn deleting_what_is_gone_or_was_replaced_is_done() {
+    let bench = Bench::new();
+    bench.cluster.put(Kind::DEPLOYMENT, "app", |_| {});
+    let delete = |uid: Option<&str>| {
+        let object = ObjectReference::deployment("ns", "app", uid);
+        Effect::Delete(DeleteObject { object, propagation: Propagation::Background })
+    };
+    bench.does(delete(Some("another uid"))).await;
+    assert_eq!(bench.cluster.objects(Kind::DEPLOYMENT).len(), 1);
+    bench.does(delete(Some("uid-of-app"))).await;
+    assert!(bench.cluster.objects(Kind::DEPLOYMENT).is_empty());
+    bench.does(delete(Some("uid-of-app"))).await;
+    bench.does(delete(None)).await;
+    bench.cluster.fail_next("delete Deployment", unreachable());
+    assert_eq!(bench.fails(delete(None)).await.action, "delete Deployment ns/app");
+}
+
+#[tokio::test]
+async fn scaling_changes_only_the_object_that_is_meant() {
+    let bench = Bench::new();
+    bench
+        .cluster
+        .put(Kind::DEPLOYMENT, "app", |it| it.data = json!({"spec": {"replicas": 1, "paused": true}}));
+    let scale = |uid: &str| {
+        let object = ObjectReference::deployment("ns", "app", Some(uid));
+        Effect::Scale(ScaleObject { object, replicas: 0 })
+    };
+    bench.does(scale("another uid")).await;
+    assert_eq!(bench.cluster.objects(Kind::DEPLOYMENT)[0].data["spec"]["replicas"], 1);
+    assert_eq!(bench.does(scale("uid-of-app")).await, ["patch Deployment"]);
+    assert_eq!(
+        bench.cluster.objects(Kind::DEPLOYMENT)[0].data,
+        json!({"spec": {"replicas": 0, "paused": true}})
+    );
+    bench.cluster.clear(Kind::DEPLOYMENT);
+    bench.does(scale("uid-of-app")).await;
+}
+
+#[tokio::test]
+async fn keys_are_taken_out_of_a_config_map() {
+    let bench = Bench::new();
+    bench
+        .cluster
+        .put(Kind::CONFIG_MAP, "ha", |it| it.data = json!({"data": {"jobGraph-a": "x", "counter": "1"}}));
+    let object = ObjectReference::config_map("ns", "ha", Some("uid-of-ha"));
+    let remove = Effect::RemoveData(RemoveData {
+        object,
+        keys: vec!["jobGraph-a".to_owned(), "jobGraph-b".to_owned()],
+    });
+    bench.does(remove.clone()).await;
+    assert_eq!(bench.cluster.objects(Kind::CONFIG_MAP)[0].data, json!({"data": {"counter": "1"}}));
+    bench.cluster.clear(Kind::CONFIG_MAP);
+    bench.does(remove).await;
+}
+
+#[tokio::test]
+async fn kinds_that_the_operator_does_not_know_are_refused() {
+    let bench = Bench::new();
+    let object: DynamicObject = serde_json::from_value(json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"},
+    }))
+    .unwrap();
+    let failure = bench.fails(Effect::Apply(Box::new(object))).await;
+    assert!(failure.message.contains("v1 Namespace"), "{}", failure.message);
+    assert!(bench.cluster.calls().is_empty());
+}
+
+#[tokio::test]
+async fn the_first_failure_ends_the_list_and_events_never_do() {
+    let bench = Bench::new();
+    let event = EventRecord::normal(Reason::Cleanup, Component::Operator, "Cleaning up FlinkDeployment");
+    let delete = DeleteObject {
+        object: ObjectReference::deployment("ns", "app", None),
+        propagation: Propagation::Foreground,
+    };
+    bench.cluster.fail_next("create Event", unreachable());
+    bench.cluster.fail_next("delete Deployment", unreachable());
+    let effects = vec![Effect::Event(event), Effect::Delete(delete), Effect::RemoveFinalizer];
+    let performed = bench.executor.perform(&bench.resource, effects).await;
+    assert_eq!(performed.failure.unwrap().action, "delete Deployment ns/app");
+    assert_eq!(bench.cluster.calls(), ["create Event", "delete Deployment"]);
+}
+
+// ---- Flink --------------------------------------------------------------------------------------------------------
+
+const JOB: &str = "0123456789abcdef0123456789abcdef";
+const TRIGGER: &str = "fedcba9876543210fedcba9876543210";
+
+fn flink(request: FlinkRequest, tolerate_failure: bool) -> Effect {
+    let cluster =
+        FlinkCluster { namespace: "ns".to_owned(), name: "app".to_owned(), rest_port: 8081, tls: false };
+    Effect::Flink(FlinkCall { cluster, request, tolerate_failure })
+}
+
+fn cancel(tolerate_failure: bool) -> Effect {
+    flink(FlinkRequest::Cancel { job_id: JOB.to_owned() }, tolerate_failure)
+}
+
+fn stop() -> Effect {
+    let request = FlinkRequest::StopWithSavepoint {
+        job_id: JOB.to_owned(),
+        trigger_id: TRIGGER.to_owned(),
+        target_directory: Some("s3://b/savepoints".to_owned()),
+        drain: false,
+        format_type: "CANONICAL".to_owned(),
+    };
+    flink(request, false)
+}
+
+#[tokio::test]
+async fn a_job_that_has_ended_is_cancelled() {
+    let bench = Bench::new();
+    bench.answers(202, json!({}));
+    bench.does(cancel(false)).await;
+    let asked = bench.flink.asked.lock().unwrap().remove(0).0;
+    assert_eq!(asked, format!("PATCH http://app-rest.ns:8081/jobs/{JOB}?mode=cancel"));
+    bench.answers(409, json!({"errors": ["already reached another terminal state"]}));
+    bench.does(cancel(false)).await;
+    bench.answers(404, json!({"errors": ["Job not found"]}));
+    bench.does(cancel(false)).await;
+}
+
+#[tokio::test]
+async fn a_flink_that_does_not_answer_is_a_failure_unless_it_does_not_matter() {
+    let bench = Bench::new();
+    for _ in 0..2 {
+        bench.flink.prepared.lock().unwrap().push(Err(TransportError::NotSent("refused".to_owned())));
+    }
+    let failure = bench.fails(cancel(false)).await;
+    assert_eq!(failure.action, format!("cancel job {JOB}"));
+    assert!(failure.message.contains("refused"));
+    bench.does(cancel(true)).await;
+}
+
+#[tokio::test]
+async fn a_stop_carries_our_id_and_a_repeat_of_it_is_done() {
+    let bench = Bench::new();
+    bench.answers(202, json!({"request-id": TRIGGER}));
+    bench.does(stop()).await;
+    let (url, body) = bench.flink.asked.lock().unwrap().remove(0);
+    assert_eq!(url, format!("POST http://app-rest.ns:8081/jobs/{JOB}/stop"));
+    assert_eq!(
+        body,
+        json!({"targetDirectory": "s3://b/savepoints", "drain": false, "formatType": "CANONICAL",
+            "triggerId": TRIGGER})
+    );
+    bench.answers(409, json!({"errors": ["OperationAlreadyFailedException"]}));
+    bench.does(stop()).await;
+    bench.answers(503, json!({"errors": ["starting"]}));
+    assert!(!bench.fails(stop()).await.look_again);
+}
+
+#[tokio::test]
+async fn texts_that_flink_does_not_know_are_not_sent() {
+    let bench = Bench::new();
+    let failure = bench.fails(flink(FlinkRequest::Cancel { job_id: "../x".to_owned() }, false)).await;
+    assert!(failure.message.contains("32 hexadecimal digits"), "{}", failure.message);
+    let request = FlinkRequest::TriggerCheckpoint {
+        job_id: JOB.to_owned(),
+        trigger_id: TRIGGER.to_owned(),
+        checkpoint_type: "SMALL".to_owned(),
+    };
+    assert!(bench.fails(flink(request, false)).await.message.contains("checkpoint types"));
+    assert!(bench.flink.asked.lock().unwrap().is_empty());
+}
