@@ -25,38 +25,46 @@ pub enum Comparison {
     },
 }
 
-/// Compares the objects after the first reconcile, and those after the update if they were recorded. Clusters that
-/// the builders refuse have no objects; the caller compares why they are refused.
+/// Compares the objects after the first reconcile, and those after the update if they were recorded, with what the
+/// builders make of the resources. Those for which `is_refused` says so are left out.
 #[must_use]
 pub fn compare(case: &Case, is_refused: impl Fn(&Value) -> bool) -> Comparison {
-    let first = stage(case, &case.resources, &case.objects, 1, &is_refused);
+    let accepted = |resources: &[Value]| -> Vec<Value> {
+        let clusters = resources.iter().filter(|resource| resource["kind"] == "FlinkDeployment");
+        clusters.filter(|cluster| !is_refused(cluster)).cloned().collect()
+    };
+    let first = match built(&accepted(&case.resources), 1) {
+        Ok(objects) => compare_objects(case, objects),
+        Err(difference) => {
+            return Comparison::Differing { listed: Vec::new(), differences: vec![difference] };
+        }
+    };
     let (Comparison::Equal { .. }, Some(after)) = (&first, &case.objects_after_update) else { return first };
-    stage(case, &case.update, after, 2, &is_refused)
+    match built(&accepted(&case.update), 2) {
+        Ok(objects) => compare_to(after, case, objects),
+        Err(difference) => Comparison::Differing { listed: Vec::new(), differences: vec![difference] },
+    }
 }
 
-fn stage(
-    case: &Case,
-    resources: &[Value],
-    recorded: &[Value],
-    generation: i64,
-    is_refused: &impl Fn(&Value) -> bool,
-) -> Comparison {
-    let mut ours = Vec::new();
-    let mut differences = Vec::new();
-    for resource in resources.iter().filter(|resource| resource["kind"] == "FlinkDeployment") {
-        if is_refused(resource) {
-            continue;
-        }
-        match ours::objects(resource, generation) {
-            Ok(objects) => ours.extend(objects),
-            // Without recorded objects the peer has refused it as well.
-            Err(_) if recorded.is_empty() => {}
-            Err(error) => differences.push(format!("no objects of ours: {error}")),
-        }
+/// Compares objects of ours with those after the first reconcile. Random ids in them are as in the recordings:
+/// `<UID>`, `<UUID>`, `<JOB_ID>`.
+#[must_use]
+pub fn compare_objects(case: &Case, ours: Vec<Value>) -> Comparison {
+    compare_to(&case.objects, case, ours)
+}
+
+fn built(clusters: &[Value], generation: i64) -> Result<Vec<Value>, String> {
+    let mut objects = Vec::new();
+    for cluster in clusters {
+        objects.extend(
+            ours::objects(cluster, generation).map_err(|error| format!("no objects of ours: {error}"))?,
+        );
     }
-    if let Some(raw) = &case.raw_conf {
-        differences.extend(raw_differences(raw, &ours));
-    }
+    Ok(objects)
+}
+
+fn compare_to(recorded: &[Value], case: &Case, ours: Vec<Value>) -> Comparison {
+    let mut differences = case.raw_conf.as_ref().map(|raw| raw_differences(raw, &ours)).unwrap_or_default();
     let mut recorded = by_name(recorded.iter().cloned());
     let mut ours = by_name(ours.into_iter().map(server::read_back));
     let listed = difference::take_out(&mut recorded, &mut ours);

@@ -125,9 +125,13 @@ fn every_line_of_the_configuration_counts() {
 #[test]
 fn every_setting_of_the_default_log_file_counts() {
     for mut case in cases().into_iter().filter(|case| case.name == "kubernetes-options-native") {
-        let position = case.objects.iter().position(|it| it["metadata"]["name"] == "flink-config-my-app").unwrap();
+        let position =
+            case.objects.iter().position(|it| it["metadata"]["name"] == "flink-config-my-app").unwrap();
         let data = &mut case.objects[position]["data"]["log4j-console.properties"];
-        let text = data.as_str().unwrap().replace("appender.rolling.strategy.max = 10", "appender.rolling.strategy.max = 9");
+        let text = data
+            .as_str()
+            .unwrap()
+            .replace("appender.rolling.strategy.max = 10", "appender.rolling.strategy.max = 9");
         *data = json!(text);
         assert!(differs(&case));
     }

@@ -27,11 +27,11 @@ struct Step {
     ours: Stage,
 }
 
-/// All refusals of a case.
+/// All refusals of a case, and what is created nevertheless.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     steps: Vec<Step>,
-    refused: Vec<Value>,
+    objects: Vec<Value>,
     undecidable: Option<&'static str>,
 }
 
@@ -44,9 +44,9 @@ impl Refusals {
         Ok(refusals)
     }
 
-    /// Whether ours never gets to deploy a resource.
-    pub(super) fn is_refused(&self, resource: &Value) -> bool {
-        self.refused.contains(resource)
+    /// What our operator created on the way.
+    pub(super) fn objects(&self) -> &[Value] {
+        &self.objects
     }
 
     /// Why the case cannot be judged here.
@@ -75,7 +75,6 @@ impl Refusals {
             return Ok(());
         }
         if let Some(message) = schema.refusal(resource) {
-            self.refused.push(resource.clone());
             self.steps.push(Step { at, recorded, ours: Stage::Schema(message) });
             return Ok(());
         }
@@ -98,9 +97,7 @@ impl Refusals {
     ) -> anyhow::Result<()> {
         let mut walk = Walk::new(decode(resource.clone())?, ours::operator_defaults()?);
         let ours = walk.go()?;
-        if ours != Stage::Accepted {
-            self.refused.push(resource.clone());
-        }
+        self.objects.extend(walk.objects()?);
         self.steps.push(Step { at: at.to_owned(), recorded, ours });
         if let Some(update) = case.update.iter().find(|update| name_of(update) == at) {
             walk.change(decode::<FlinkDeployment>(update.clone())?);

@@ -1,16 +1,22 @@
 //! Our operator's first steps with a FlinkDeployment, without an API server: decisions are made one after the other,
 //! and every effect succeeds.
+//!
+//! Ids in the objects become those that the recordings' normalising writes.
 
 use anyhow::bail;
 use api::FlinkDeployment;
 use flink_conf::OperatorDefaults;
 use jiff::Timestamp;
+use kube_core::DynamicObject;
 use lifecycle::observed::{HaMetadata, JobManager, Observed};
 use lifecycle::{Context, Effect, EventRecord, Requeue};
 use resources::OperatorFiles;
+use serde_json::Value;
 
 use super::stage::Stage;
 
+/// Every uid.
+const UID: &str = "<UID>";
 /// More rounds than any first deployment takes.
 const ROUNDS: usize = 8;
 
@@ -19,6 +25,7 @@ const ROUNDS: usize = 8;
 pub(super) struct Walk {
     resource: FlinkDeployment,
     events: Vec<EventRecord>,
+    objects: Vec<DynamicObject>,
     observed: Observed,
     defaults: OperatorDefaults,
     files: OperatorFiles,
@@ -26,11 +33,18 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(mut resource: FlinkDeployment, defaults: OperatorDefaults) -> Self {
-        resource.metadata.uid = Some("00000000-0000-0000-0000-000000000000".to_owned());
+        resource.metadata.uid = Some(UID.to_owned());
         resource.metadata.generation = Some(1);
         resource.metadata.finalizers = Some(vec![api::names::FINALIZER_FLINK_DEPLOYMENT.to_owned()]);
         let observed = Observed { ha: Some(HaMetadata::default()), ..Observed::default() };
-        Self { resource, events: Vec::new(), observed, defaults, files: OperatorFiles::default() }
+        Self {
+            resource,
+            events: Vec::new(),
+            objects: Vec::new(),
+            observed,
+            defaults,
+            files: OperatorFiles::default(),
+        }
     }
 
     /// A new spec.
@@ -59,13 +73,31 @@ impl Walk {
         bail!("{:?} does not come to rest", self.resource.metadata.name)
     }
 
+    /// The objects that were sent.
+    pub(super) fn objects(&self) -> anyhow::Result<Vec<Value>> {
+        let text = serde_json::to_string(&self.objects)?;
+        let job_id = self.resource.status.as_ref().and_then(|status| status.job_id());
+        let mut random = vec![(self.observed.created_attempt.as_deref(), "<UUID>")];
+        // A job id that the user chose is recorded as it is.
+        let chosen = serde_json::to_string(&self.resource.spec)?;
+        random.push((job_id.filter(|job_id| !chosen.contains(job_id)), "<JOB_ID>"));
+        let text = random.into_iter().fold(text, |text, (id, placeholder)| match id {
+            Some(id) => text.replace(id, placeholder),
+            None => text,
+        });
+        Ok(serde_json::from_str(&text)?)
+    }
+
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Event(event) => self.events.push(event),
+            Effect::Apply(object) => self.objects.push(*object),
             Effect::CreateCluster(cluster) => {
+                self.objects = cluster.dependents_owned_by(UID);
+                self.objects.push(cluster.deployment.clone());
                 self.observed.created_attempt = cluster.attempt().map(str::to_owned);
                 self.observed.job_manager = Some(JobManager {
-                    uid: "11111111-1111-1111-1111-111111111111".to_owned(),
+                    uid: UID.to_owned(),
                     generation: self.resource.metadata.generation,
                     attempt: cluster.attempt().map(str::to_owned),
                     owned: true,

@@ -1,0 +1,422 @@
+//! Rules of native clusters that no recording covers. The expected values were seen in the output of Flink's own
+//! client, 1.20.0, unless a test says that ours differs.
+
+use api::{FlinkDeploymentSpec, FlinkVersion, decode};
+use flink_conf::{ClusterIdentity, FlinkConf, OperatorDefaults, effective};
+use kube_core::DynamicObject;
+use resources::{BuildError, ClusterInput, ClusterObjects, OperatorFiles, native};
+use serde_json::{Value, json};
+
+const JOB_ID: &str = "0123456789abcdef0123456789abcdef";
+
+fn identity() -> ClusterIdentity {
+    ClusterIdentity { name: "my-app".into(), namespace: "ns".into(), uid: "u".into(), generation: 3 }
+}
+
+/// A spec that is complete but for what a test adds.
+fn spec(additions: &Value) -> FlinkDeploymentSpec {
+    let mut spec = json!({
+        "flinkVersion": "v1_20",
+        "serviceAccount": "flink",
+        "job": {"jarURI": "local:///job.jar", "parallelism": 1},
+        "jobManager": {"resource": {"memory": "2048m"}},
+        "taskManager": {"resource": {"memory": "2048m"}},
+    });
+    for (field, value) in additions.as_object().unwrap() {
+        spec[field] = value.clone();
+    }
+    decode(spec).unwrap()
+}
+
+struct Attempt<'a> {
+    restore_path: Option<&'a str>,
+    files: OperatorFiles,
+}
+
+fn build_with(additions: &Value, attempt: &Attempt<'_>) -> Result<ClusterObjects, BuildError> {
+    let (identity, spec) = (identity(), spec(additions));
+    let conf = effective::deploy(&OperatorDefaults::new(FlinkConf::new()), &identity, &spec)?;
+    let input = ClusterInput {
+        identity: &identity,
+        spec: &spec,
+        conf: &conf,
+        attempt: "attempt-1",
+        job_id: Some(JOB_ID),
+        restore_path: attempt.restore_path,
+        files: &attempt.files,
+    };
+    if spec.job.is_some() { native::application(&input) } else { native::session(&input) }
+}
+
+fn build(additions: &Value) -> Result<ClusterObjects, BuildError> {
+    build_with(additions, &Attempt { restore_path: None, files: OperatorFiles::default() })
+}
+
+fn with_options(options: &Value) -> ClusterObjects {
+    build(&json!({"flinkConfiguration": options})).unwrap()
+}
+
+fn pod(cluster: &ClusterObjects) -> &Value {
+    &cluster.deployment.data["spec"]["template"]["spec"]
+}
+
+fn main_container(cluster: &ClusterObjects) -> &Value {
+    pod(cluster)["containers"].as_array().unwrap().last().unwrap()
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|element| element["name"].as_str().unwrap()).collect()
+}
+
+fn dependent<'a>(cluster: &'a ClusterObjects, name: &str) -> Option<&'a DynamicObject> {
+    cluster.dependents.iter().find(|object| object.metadata.name.as_deref() == Some(name))
+}
+
+fn data<'a>(cluster: &'a ClusterObjects, config_map: &str, file: &str) -> &'a str {
+    dependent(cluster, config_map).unwrap().data["data"][file].as_str().unwrap()
+}
+
+fn option<'a>(cluster: &'a ClusterObjects, key: &str) -> Option<&'a str> {
+    let lines = data(cluster, "flink-config-my-app", "flink-conf.yaml").lines();
+    lines.filter_map(|line| line.split_once(": ")).find(|(name, _)| *name == key).map(|(_, value)| value)
+}
+
+fn error(additions: &Value) -> String {
+    build(additions).unwrap_err().to_string()
+}
+
+#[test]
+fn lists_from_maps_are_in_the_order_of_javas_table() {
+    let cluster = with_options(&json!({
+        "kubernetes.secrets": "one:/z,two:/a,three:/m,four:/s1,five:/s2",
+        "containerized.master.env.B_VAR": "1",
+        "containerized.master.env.A_VAR": "2",
+        "containerized.master.env.ZED": "3",
+        "containerized.master.env.FOO": "4",
+    }));
+    let main = main_container(&cluster);
+    assert_eq!(names(&main["env"]), ["B_VAR", "FOO", "ZED", "A_VAR", "_POD_IP_ADDRESS"]);
+    let volumes = ["four-volume", "one-volume", "two-volume", "three-volume", "five-volume"];
+    assert_eq!(names(&pod(&cluster)["volumes"])[1..6], volumes);
+    assert_eq!(names(&main["volumeMounts"])[1..6], volumes);
+    // Names that share a bucket are in the order of the text.
+    let cluster = with_options(&json!({"kubernetes.secrets": "zz:/z,aa:/a,mm:/m"}));
+    assert_eq!(names(&pod(&cluster)["volumes"])[1..4], ["zz-volume", "aa-volume", "mm-volume"]);
+}
+
+#[test]
+fn options_win_over_the_template_where_they_are_set() {
+    let template = json!({
+        "metadata": {"name": "pod-template", "labels": {"app": "t", "z": "y"}},
+        "spec": {
+            "serviceAccountName": "by-name", "serviceAccount": "by-account", "restartPolicy": "Never",
+            "nodeSelector": {"disk": "hdd", "cpu": "fast"}, "hostNetwork": true, "dnsPolicy": "None",
+            "containers": [
+                {"name": "flink-main-container", "image": "of-template", "imagePullPolicy": "Never"},
+                {"name": "side", "image": "i"},
+            ],
+        },
+    });
+    let conf = json!({"kubernetes.jobmanager.node-selector": "disk:ssd", "kubernetes.jobmanager.labels": "app:evil"});
+    let cluster =
+        build(&json!({"podTemplate": template, "serviceAccount": null, "flinkConfiguration": conf})).unwrap();
+    let pod = pod(&cluster);
+    assert_eq!(pod["serviceAccount"], "by-account");
+    assert_eq!(pod["serviceAccountName"], "by-account");
+    assert_eq!(pod["restartPolicy"], "Never");
+    assert_eq!(pod["hostNetwork"], false);
+    assert_eq!(pod["dnsPolicy"], "None");
+    assert_eq!(pod["nodeSelector"], json!({"disk": "ssd", "cpu": "fast"}));
+    assert_eq!(names(&pod["containers"]), ["side", "flink-main-container"]);
+    assert_eq!(main_container(&cluster)["image"], "of-template");
+    assert_eq!(main_container(&cluster)["imagePullPolicy"], "Never");
+    let metadata = &cluster.deployment.data["spec"]["template"]["metadata"];
+    assert_eq!(metadata["name"], "pod-template");
+    assert_eq!(metadata["labels"]["app"], "my-app");
+    assert_eq!(metadata["labels"]["z"], "y");
+    assert_eq!(cluster.deployment.metadata.labels.as_ref().unwrap()["app"], "my-app");
+
+    let cluster =
+        build(&json!({"podTemplate": template, "image": "of-spec", "imagePullPolicy": "always"})).unwrap();
+    assert_eq!(main_container(&cluster)["image"], "of-spec");
+    assert_eq!(main_container(&cluster)["imagePullPolicy"], "Always");
+    assert_eq!(self::pod(&cluster)["serviceAccount"], "flink");
+}
+
+#[test]
+fn nothing_is_deduplicated() {
+    let template = json!({"spec": {
+        "volumes": [{"name": "flink-config-volume", "emptyDir": {}}],
+        "containers": [{"name": "flink-main-container", "env": [{"name": "_POD_IP_ADDRESS", "value": "x"}]}],
+    }});
+    let cluster = build(&json!({"podTemplate": template})).unwrap();
+    assert_eq!(names(&main_container(&cluster)["env"]), ["_POD_IP_ADDRESS", "_POD_IP_ADDRESS"]);
+    let volumes = names(&pod(&cluster)["volumes"]).into_iter();
+    assert_eq!(volumes.filter(|name| *name == "flink-config-volume").count(), 2);
+}
+
+#[test]
+fn odd_spellings_of_lists_of_maps() {
+    let cluster = with_options(&json!({
+        "kubernetes.jobmanager.tolerations": "KEY:k,Operator:Exists,foo:bar;key:b,tolerationSeconds:60",
+        "kubernetes.container.image.pull-secrets": " a ;; b ",
+    }));
+    let tolerations = json!([{"key": "k", "operator": "Exists"}, {"key": "b", "tolerationSeconds": 60}]);
+    assert_eq!(pod(&cluster)["tolerations"], tolerations);
+    assert_eq!(names(&pod(&cluster)["imagePullSecrets"]), ["a", "b"]);
+}
+
+#[test]
+fn ports_that_flink_would_choose_are_fixed() {
+    let cluster = with_options(&json!({"blob.server.port": "0", "rest.bind-port": "0", "rest.port": "9000"}));
+    assert_eq!(option(&cluster, "blob.server.port"), Some("6124"));
+    assert_eq!(option(&cluster, "rest.bind-port"), Some("8081"));
+    let service = &dependent(&cluster, "my-app-rest").unwrap().data["spec"]["ports"][0];
+    assert_eq!((&service["port"], &service["targetPort"]), (&json!(9000), &json!(8081)));
+    // Flink's client writes 9000 here, where nothing listens: the startup probe would never succeed.
+    assert_eq!(main_container(&cluster)["ports"][0]["containerPort"], 8081);
+    let range = error(&json!({"flinkConfiguration": {"blob.server.port": "50100-50200"}}));
+    assert_eq!(
+        range,
+        "blob.server.port should be specified to a fixed port. Do not support a range of ports."
+    );
+}
+
+#[test]
+fn what_flinks_client_refuses() {
+    for key in ["kubernetes.jobmanager.cpu.limit-factor", "kubernetes.jobmanager.memory.limit-factor"] {
+        let message = error(&json!({"flinkConfiguration": {key: "0.99"}}));
+        assert_eq!(message, format!("{key} should be greater or equal to 1."));
+    }
+    // The field of the spec, 1 by default, is written over the option.
+    let replicas = with_options(&json!({"kubernetes.jobmanager.replicas": "2"}));
+    assert_eq!(replicas.deployment.data["spec"]["replicas"], 1);
+    let standby = json!({"jobManager": {"replicas": 2, "resource": {"memory": "2048m"}}});
+    assert_eq!(error(&standby), "High availability should be enabled when starting standby JobManagers.");
+    let policy =
+        error(&json!({"flinkConfiguration": {"kubernetes.container.image.pull-policy": "Sometimes"}}));
+    assert!(
+        policy.starts_with(
+            "Could not parse value 'Sometimes' for key 'kubernetes.container.image.pull-policy'"
+        )
+    );
+    let exposed = error(&json!({"flinkConfiguration": {"kubernetes.rest-service.exposed.type": "Foo"}}));
+    assert!(
+        exposed.starts_with("Could not parse value 'Foo' for key 'kubernetes.rest-service.exposed.type'")
+    );
+    let memory = error(&json!({"taskManager": {}}));
+    assert!(memory.starts_with("TaskManager memory configuration failed"), "{memory}");
+}
+
+#[test]
+fn a_standalone_spec_never_becomes_a_native_cluster() {
+    assert!(error(&json!({"mode": "standalone", "flinkVersion": "v2_2"})).contains("standalone"));
+}
+
+#[test]
+fn high_availability_has_no_internal_service() {
+    let options =
+        json!({"high-availability.type": "kubernetes", "high-availability.storageDir": "s3://b/ha/"});
+    let cluster = with_options(&options);
+    assert!(dependent(&cluster, "my-app").is_none());
+    assert_eq!(option(&cluster, "jobmanager.rpc.address"), None);
+    assert_eq!(option(&cluster, "high-availability.cluster-id"), Some("my-app"));
+    assert_eq!(option(&cluster, "high-availability.jobmanager.port"), Some("6123"));
+    let results = "s3://b/ha/job-result-store/my-app/attempt-1";
+    assert_eq!(option(&cluster, "job-result-store.storage-path"), Some(results));
+    assert_eq!(option(&cluster, "job-result-store.delete-on-commit"), Some("false"));
+}
+
+#[test]
+fn the_recorded_state_wins_over_restore_paths_of_the_user() {
+    let options =
+        json!({"execution.state-recovery.path": "s3://old", "execution.savepoint.path": "s3://older"});
+    let spec = json!({"flinkConfiguration": options});
+    let attempt = Attempt { restore_path: Some("s3://recorded"), files: OperatorFiles::default() };
+    let cluster = build_with(&spec, &attempt).unwrap();
+    assert_eq!(option(&cluster, "execution.savepoint.path"), Some("s3://recorded"));
+    assert_eq!(option(&cluster, "execution.state-recovery.path"), None);
+    let cluster = build(&spec).unwrap();
+    assert_eq!(option(&cluster, "execution.savepoint.path"), None);
+    assert_eq!(option(&cluster, "execution.state-recovery.path"), None);
+    assert_eq!(option(&cluster, "$internal.pipeline.job-id"), Some(JOB_ID));
+}
+
+#[test]
+fn jobs_without_a_jar() {
+    let without_jar = |version: FlinkVersion, entry_class: &str| {
+        let job = json!({"entryClass": entry_class, "parallelism": 1});
+        build(&json!({"job": job, "flinkVersion": version.as_str()}))
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    let refused = Err("spec.job.jarURI must be set: Flink before 2.1 needs a jar".to_owned());
+    assert_eq!(without_jar(FlinkVersion::V1_20, "a.B"), refused);
+    assert_eq!(without_jar(FlinkVersion::V2_0, "a.B"), refused);
+    assert_eq!(without_jar(FlinkVersion::V2_1, "a.B"), Ok(()));
+    assert_eq!(without_jar(FlinkVersion::V1_20, "org.apache.flink.client.python.PythonDriver"), Ok(()));
+    let python = json!({"args": ["-py", "/job.py"], "parallelism": 1});
+    assert!(build(&json!({"job": python})).is_ok());
+    assert!(
+        error(&json!({"job": {"jarURI": "local:///a b.jar", "parallelism": 1}})).contains("contains blanks")
+    );
+}
+
+#[test]
+fn task_managers_get_their_template_by_a_mounted_file() {
+    let template = json!({"spec": {"containers": [{"name": "flink-main-container", "env": [{"name": "A", "value": "1"}]}]}});
+    let of_task_managers =
+        json!({"resource": {"memory": "2048m", "ephemeralStorage": "1Gi"}, "podTemplate": template});
+    let cluster = build(&json!({"taskManager": of_task_managers})).unwrap();
+    let text = data(&cluster, "pod-template-my-app", "taskmanager-pod-template.yaml");
+    let read: Value = serde_saphyr::from_str(text).unwrap();
+    let storage = json!({"limits": {"ephemeral-storage": "1Gi"}, "requests": {"ephemeral-storage": "1Gi"}});
+    let main =
+        json!({"name": "flink-main-container", "env": [{"name": "A", "value": "1"}], "resources": storage});
+    assert_eq!(read, json!({"spec": {"containers": [main]}}));
+    // The path is fixed in Flink: Constants.POD_TEMPLATE_DIR_IN_POD and TASK_MANAGER_POD_TEMPLATE_FILE_NAME.
+    let mount = main_container(&cluster)["volumeMounts"].as_array().unwrap().last().unwrap();
+    assert_eq!(mount, &json!({"name": "pod-template-volume", "mountPath": "/opt/flink/pod-template"}));
+    let volume = pod(&cluster)["volumes"].as_array().unwrap().last().unwrap();
+    let file = "taskmanager-pod-template.yaml";
+    let items = json!([{"key": file, "path": file}]);
+    assert_eq!(
+        volume,
+        &json!({"name": "pod-template-volume", "configMap": {"name": "pod-template-my-app", "items": items}})
+    );
+    // The JobManager's own template has no part in it, nor has the startup probe.
+    let cluster =
+        build(&json!({"jobManager": {"resource": {"memory": "2048m"}, "podTemplate": template}})).unwrap();
+    assert!(dependent(&cluster, "pod-template-my-app").is_none());
+}
+
+#[test]
+fn fields_that_our_kubernetes_types_do_not_know_reach_the_api_server() {
+    let container = json!({"name": "flink-main-container", "fieldOfTheFuture": {"a": [1]}});
+    let template = json!({"spec": {"alsoNew": true, "containers": [container]}});
+    let cluster = build(&json!({"podTemplate": template})).unwrap();
+    assert_eq!(pod(&cluster)["alsoNew"], true);
+    assert_eq!(main_container(&cluster)["fieldOfTheFuture"], json!({"a": [1]}));
+    let text = data(&cluster, "pod-template-my-app", "taskmanager-pod-template.yaml");
+    assert!(text.contains("fieldOfTheFuture") && text.contains("alsoNew: true"), "{text}");
+}
+
+#[test]
+fn templates_without_containers_and_with_numbers_as_quantities() {
+    let template = json!({"spec": {
+        "nodeSelector": {"a": "b"},
+        "overhead": {"cpu": 1},
+        "volumes": [{"name": "v", "emptyDir": {"sizeLimit": 1_000}}],
+        "tolerations": null,
+    }});
+    let cluster = build(&json!({"podTemplate": template})).unwrap();
+    assert_eq!(pod(&cluster)["overhead"]["cpu"], "1");
+    assert_eq!(pod(&cluster)["volumes"][0]["emptyDir"]["sizeLimit"], "1000");
+    assert_eq!(names(&pod(&cluster)["containers"]), ["flink-main-container"]);
+    assert!(pod(&cluster).get("tolerations").is_none());
+}
+
+#[test]
+fn broken_templates_are_named_with_the_path_inside() {
+    let template = json!({"spec": {"containers": [{"name": "flink-main-container", "env": "x"}]}});
+    let of_job_manager = json!({"resource": {"memory": "2048m"}, "podTemplate": template});
+    let message = error(&json!({"jobManager": of_job_manager}));
+    assert!(
+        message.starts_with("spec.jobManager.podTemplate is not a valid pod template: spec.containers"),
+        "{message}"
+    );
+    assert!(error(&json!({"podTemplate": []})).starts_with("spec.podTemplate is not a valid pod template"));
+}
+
+#[test]
+fn a_probe_of_the_users_stays() {
+    let probe = json!({"tcpSocket": {"port": 1}});
+    let template = json!({"spec": {"containers": [{"name": "flink-main-container", "startupProbe": probe}]}});
+    let cluster = build(&json!({"podTemplate": template})).unwrap();
+    assert_eq!(main_container(&cluster)["startupProbe"], probe);
+    let off = json!({"kubernetes.operator.jm-deployment.startup.probe.enabled": "false"});
+    assert!(main_container(&with_options(&off)).get("startupProbe").is_none());
+}
+
+#[test]
+fn files_of_the_operator() {
+    let mut files = OperatorFiles::default();
+    files.hadoop.insert("core-site.xml".into(), "<c/>".into());
+    files.hadoop.insert("other.xml".into(), "<o/>".into());
+    files.kerberos.insert("/etc/user.keytab".into(), vec![1, 2, 255]);
+    files.kerberos.insert("/etc/my-krb5.conf".into(), b"krb".to_vec());
+    let options = json!({
+        "security.kerberos.login.keytab": "/etc/user.keytab",
+        "security.kerberos.login.principal": "u@R",
+        "security.kerberos.krb5-conf.path": "/etc/my-krb5.conf",
+    });
+    let attempt = Attempt { restore_path: None, files };
+    let cluster = build_with(&json!({"flinkConfiguration": options}), &attempt).unwrap();
+    let volumes =
+        ["hadoop-config-volume", "kerberos-keytab-volume", "kerberos-krb5conf-volume", "flink-config-volume"];
+    assert_eq!(names(&pod(&cluster)["volumes"])[1..], volumes);
+    assert_eq!(
+        dependent(&cluster, "hadoop-config-my-app").unwrap().data["data"],
+        json!({"core-site.xml": "<c/>"})
+    );
+    assert_eq!(dependent(&cluster, "kerberos-keytab-my-app").unwrap().data["data"]["user.keytab"], "AQL/");
+    assert_eq!(data(&cluster, "kerberos-krb5conf-my-app", "my-krb5.conf"), "krb");
+    let keytab = Some("/opt/kerberos/kerberos-keytab/user.keytab");
+    assert_eq!(option(&cluster, "security.kerberos.login.keytab"), keytab);
+
+    // A path that the administrator did not offer is left to the user's own pod template.
+    let token = json!({
+        "security.kerberos.login.keytab": "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        "security.kerberos.login.principal": "u@R",
+    });
+    let cluster = build_with(&json!({"flinkConfiguration": token}), &attempt).unwrap();
+    assert!(dependent(&cluster, "kerberos-keytab-my-app").is_none());
+    let off = json!({"kubernetes.decorator.hadoop-conf-mount.enabled": "false"});
+    let cluster = build_with(&json!({"flinkConfiguration": off}), &attempt).unwrap();
+    assert!(dependent(&cluster, "hadoop-config-my-app").is_none());
+}
+
+#[test]
+fn the_image_of_a_cluster_that_names_none_has_its_version() {
+    assert_eq!(main_container(&build(&json!({})).unwrap())["image"], "apache/flink:1.20-scala_2.12");
+    let cluster = build(&json!({"flinkVersion": "v2_1"})).unwrap();
+    assert_eq!(main_container(&cluster)["image"], "apache/flink:2.1-scala_2.12");
+}
+
+#[test]
+fn clusters_do_not_see_options_of_the_operator_and_of_the_client() {
+    let cluster = with_options(&json!({
+        "kubernetes.operator.reconcile.interval": "1 s",
+        "job.autoscaler.enabled": "true",
+        "rest.bind-address": "localhost",
+        "web.address": "localhost",
+        "kubernetes.config.file": "/x",
+    }));
+    let file = data(&cluster, "flink-config-my-app", "flink-conf.yaml");
+    for key in
+        ["kubernetes.operator.", "job.autoscaler.", "bind-address", "web.address", "kubernetes.config.file"]
+    {
+        assert!(!file.contains(key), "{key} in\n{file}");
+    }
+}
+
+#[test]
+fn the_same_attempt_gives_the_same_objects_and_dependents_are_owned() {
+    let build = || {
+        with_options(&json!({"high-availability.type": "kubernetes", "high-availability.storageDir": "/ha"}))
+    };
+    let cluster = build();
+    assert_eq!(cluster, build());
+    assert_eq!(cluster.attempt(), Some("attempt-1"));
+    let annotations = cluster.deployment.metadata.annotations.as_ref().unwrap();
+    assert_eq!(annotations["flinkdeployment.flink.apache.org/generation"], "3");
+    let of_pod = &cluster.deployment.data["spec"]["template"]["metadata"]["annotations"];
+    assert_eq!(of_pod, &json!({"flinkdeployment.flink.apache.org/generation": "3"}));
+    for dependent in cluster.dependents_owned_by("deployment-uid") {
+        let owners = dependent.metadata.owner_references.unwrap();
+        assert_eq!(owners.len(), 1);
+        assert_eq!((owners[0].kind.as_str(), owners[0].uid.as_str()), ("Deployment", "deployment-uid"));
+        assert_eq!((owners[0].controller, owners[0].block_owner_deletion), (Some(true), Some(true)));
+    }
+    assert!(cluster.dependents.iter().all(|dependent| dependent.metadata.owner_references.is_none()));
+}
