@@ -9,7 +9,7 @@ use engine::executor::Executor;
 use engine::poller::Poller;
 use engine::ports::{ApiError, Clock, Kind, KubernetesApi, ObjectKey};
 use engine::resource::Resource;
-use engine::status::{StatusWrite, StatusWriter};
+use engine::status::StatusWriter;
 use flink_conf::OperatorDefaults;
 use lifecycle::observed::{FlinkView, JobManager};
 use lifecycle::{Context, Observed, Requeue, decide, reads};
@@ -115,10 +115,10 @@ impl DeploymentReconciler {
 
         let recorded = resource.status.as_ref() != Some(&decision.status) && decision.status != no_status();
         let identity = if recorded {
-            match self.status.write(&identity, resource.status.as_ref(), &decision.status).await? {
-                StatusWrite::Written(written) => Resource::new(Kind::FLINK_DEPLOYMENT, &written.metadata),
+            match self.status.write(&identity, &decision.status).await? {
+                Some(written) => Resource::new(Kind::FLINK_DEPLOYMENT, &written.metadata),
                 // Somebody else was faster: everything is looked at again.
-                StatusWrite::Superseded | StatusWrite::Gone => return Ok(Round::Again),
+                None => return Ok(Round::Again),
             }
         } else {
             identity

@@ -5,7 +5,6 @@ use api::{ErrorReport, FlinkDeployment, FlinkDeploymentSpec, FlinkDeploymentStat
 use engine::caches::Undecodable;
 use engine::ports::{ApiError, Kind, ObjectKey};
 use engine::resource::Resource;
-use engine::status::StatusWrite;
 use lifecycle::{Component, Effect, EventRecord, Reason};
 
 use crate::reconciler::{DeploymentReconciler, Pass, Round};
@@ -27,17 +26,14 @@ impl DeploymentReconciler {
             "This FlinkDeployment cannot be read, so nothing is done about it: {}. Remedy: correct that field.",
             object.error
         );
-        let before = status;
-        let mut status = before.clone();
+        let mut status = status;
         let report = ErrorReport::new(error::types::VALIDATION, message.as_str());
         let text = report.to_text(error::ErrorLimits::default());
         if status.error.as_deref() != Some(text.as_str()) {
             status.error = Some(text);
             status.lifecycle_state = Some(status.lifecycle_state());
-            let current = object.object.data.get("status").is_some().then_some(&before);
-            match self.status.write(&identity, current, &status).await? {
-                StatusWrite::Written(_) => {}
-                StatusWrite::Superseded | StatusWrite::Gone => return Ok(Round::Again),
+            if self.status.write(&identity, &status).await?.is_none() {
+                return Ok(Round::Again);
             }
             let event = EventRecord::warning(Reason::ValidationError, Component::Operator, message);
             self.executor.perform(&identity, vec![Effect::Event(event)]).await;
