@@ -1,6 +1,8 @@
 //! The comparison sees every difference: whatever is taken out of a recording, added to it or changed in it makes the
 //! case differ.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
 use golden::{Case, Comparison, compare};
 use serde_json::{Value, json};
 

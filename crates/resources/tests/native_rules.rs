@@ -1,6 +1,8 @@
 //! Rules of native clusters that no recording covers. The expected values were seen in the output of Flink's own
 //! client, 1.20.0, unless a test says that ours differs.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
 use api::{FlinkDeploymentSpec, FlinkVersion, decode};
 use flink_conf::{ClusterIdentity, FlinkConf, OperatorDefaults, effective};
 use kube_core::DynamicObject;
