@@ -2,6 +2,7 @@
 
 mod audit;
 mod chart;
+mod examples;
 mod figures;
 mod golden;
 mod kubernetes;
@@ -23,6 +24,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Check {
     Chart(chart::Arguments),
+    Examples(examples::Arguments),
     Figures(figures::Arguments),
     Golden(golden::Arguments),
     Scenarios(scenarios::Arguments),
@@ -31,6 +33,7 @@ enum Check {
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().check {
         Check::Chart(arguments) => Ok(chart::run(&arguments)),
+        Check::Examples(arguments) => examples::run(&arguments),
         Check::Figures(arguments) => figures::run(&arguments),
         Check::Golden(arguments) => golden::run(&arguments),
         Check::Scenarios(arguments) => scenarios::run(&arguments),

@@ -5,6 +5,8 @@ use kube::core::{ApiResource, GroupVersionKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     FlinkDeployment,
+    FlinkSessionJob,
+    FlinkStateSnapshot,
     Deployment,
     ReplicaSet,
     Pod,
@@ -18,6 +20,8 @@ impl Kind {
     pub(super) fn resource(self) -> ApiResource {
         let (group, version, kind) = match self {
             Self::FlinkDeployment => ("flink.apache.org", "v1beta1", "FlinkDeployment"),
+            Self::FlinkSessionJob => ("flink.apache.org", "v1beta1", "FlinkSessionJob"),
+            Self::FlinkStateSnapshot => ("flink.apache.org", "v1beta1", "FlinkStateSnapshot"),
             Self::Deployment => ("apps", "v1", "Deployment"),
             Self::ReplicaSet => ("apps", "v1", "ReplicaSet"),
             Self::Pod => ("", "v1", "Pod"),
@@ -33,6 +37,8 @@ impl Kind {
         match self {
             Self::Namespace => false,
             Self::FlinkDeployment
+            | Self::FlinkSessionJob
+            | Self::FlinkStateSnapshot
             | Self::Deployment
             | Self::ReplicaSet
             | Self::Pod

@@ -47,8 +47,24 @@ impl Cluster {
     }
 
     pub(crate) async fn create(&self, kind: Kind, namespace: &str, object: Value) -> Result<Value> {
+        self.create_with(&PostParams::default(), kind, namespace, object).await
+    }
+
+    /// What would be stored; nothing is.
+    pub(crate) async fn create_dry(&self, kind: Kind, namespace: &str, object: Value) -> Result<Value> {
+        let dry = PostParams { dry_run: true, ..PostParams::default() };
+        self.create_with(&dry, kind, namespace, object).await
+    }
+
+    async fn create_with(
+        &self,
+        parameters: &PostParams,
+        kind: Kind,
+        namespace: &str,
+        object: Value,
+    ) -> Result<Value> {
         let object: DynamicObject = serde_json::from_value(object)?;
-        let created = self.api(kind, namespace).create(&PostParams::default(), &object).await;
+        let created = self.api(kind, namespace).create(parameters, &object).await;
         json(created.with_context(|| format!("create {kind:?} in {namespace}"))?)
     }
 

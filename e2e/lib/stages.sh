@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# Stages of a test run: each is tried, whatever became of the others, and counted. Expects steps.sh and
+# an array STAGES of names and descriptions.
+
+PASSED=0
+FAILED=0
+CHOSEN=()
+SUMMARY=()
+
+# choose_stages [NAME…]
+choose_stages() {
+  local index name
+  for name in "$@"; do
+    [[ " ${STAGES[*]} " == *" $name "* ]] || die "there is no stage $name: see --list"
+  done
+  for ((index = 0; index < ${#STAGES[@]}; index += 2)); do
+    name=${STAGES[index]}
+    (($# > 0)) && [[ " $* " != *" $name "* ]] || CHOSEN+=("$name")
+  done
+}
+
+# Stages that use what fill_caches makes.
+NEED_CACHES=(chart api-server scenarios)
+
+run_stages() {
+  local name
+  for name in "${CHOSEN[@]}"; do
+    if [[ " ${NEED_CACHES[*]} " == *" $name "* && -v BACKGROUND_PIDS[caches] ]]; then
+      finished caches "components and Flink images" || true # the stage says what is missing
+    fi
+    run_stage "$name"
+  done
+  printf '%s\n' "" "${SUMMARY[@]}" "$PASSED passed, $FAILED failed"
+  ((FAILED == 0))
+}
+
+run_stage() {
+  local name=$1 log began status=0 counts
+  log=$(mktemp)
+  began=$(now)
+  "stage_$name" >"$log" 2>&1 </dev/null &
+  wait $! || status=$?
+  report "$name" "$began" "$status"
+  ((status == 0)) || tail -n 150 "$log" >&2
+  counts=$(count_results "$status" "$log")
+  PASSED=$((PASSED + ${counts% *}))
+  FAILED=$((FAILED + ${counts#* }))
+  SUMMARY+=("$(printf '%-12s %9s  %s' "$name" "$(seconds $(($(now) - began)))" "$(last_words "$counts" "$log")")")
+  rm -f "$log"
+}
+
+# count_results STATUS LOG : prints how many passed and failed. Each of cargo's test programs says
+# `test result: …`, each of ours `N passed, N failed` (or `N equal, N differing`) in a line of its own;
+# a stage that says nothing of the kind counts as one.
+count_results() {
+  awk -v status="$1" '
+    /^test result: / { passed += $4; failed += $6; counted = 1 }
+    /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; counted = 1 }
+    /^[0-9]+ equal, [0-9]+ differing$/ { passed += $1; counted = 1 }
+    END {
+      if (!counted && status == 0) passed = 1
+      if (status != 0 && failed == 0) failed = 1
+      print passed + 0, failed + 0
+    }' "$2"
+}
+
+# last_words COUNTS LOG : the last line of a runner, or the counts.
+last_words() {
+  local line
+  line=$(grep -E '^[0-9]+ (passed|equal|converged|scenarios|runs)' "$2" | tail -n 1 || true)
+  echo "${line:-${1% *} passed, ${1#* } failed}"
+}
