@@ -206,7 +206,7 @@ impl FlinkError {
             // 408: the request was passed on to the job, whose answer came too late.
             Self::Client { status: 408, .. } => true,
             // A job that cannot be initialized, for example because its savepoint is missing, is refused but
-            // known as FAILED: its id is used up.
+            // known as FAILED: its id is used up. (The adaptive scheduler accepts it first.)
             Self::Client { call, text, .. } => {
                 *call == Call::RunJar && text.text().contains("JobInitializationException")
             }

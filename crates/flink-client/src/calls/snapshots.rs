@@ -1,8 +1,9 @@
 //! Calls that take, watch and dispose of savepoints and checkpoints.
 //!
 //! Each trigger carries an id that the caller chose and recorded before. A repeat with the same id is the same
-//! operation, also after the job has ended and also when it failed; its result can be asked for until Flink
-//! forgets it. What Flink does not check, so that the caller must know:
+//! operation, also after the job has ended and also when it failed, until Flink forgets it: five minutes after the
+//! operation ended (`rest.async.store-duration`), read or not, and with every restart of the JobManager. From then
+//! on a repeat is a new operation, so a caller that has been away asks for the result before it repeats a trigger. What Flink does not check, so that the caller must know:
 //! * A trigger for an unknown or ended job is accepted; only its result says so
 //!   ([`crate::answers::FailureCause::is_job_not_found`]).
 //! * Savepoints and stop-with-savepoint share one memory: a stop with the id of an earlier savepoint of the job is

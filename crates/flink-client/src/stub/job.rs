@@ -33,6 +33,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) operations: &'a mut Operations,
     pub(super) storage: &'a Storage,
     pub(super) checkpoint_directory: &'a str,
+    pub(super) adaptive: bool,
 }
 
 /// An exception in the history of a job.
@@ -177,12 +178,16 @@ impl StubJob {
             "java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory '{path}' on file \
              system 'file'."
         );
-        let class = "org.apache.flink.runtime.client.JobInitializationException";
-        let raised = Raised::new(class, "Could not start the JobMaster.", &[&cause]);
-        self.exceptions
-            .insert(0, ExceptionRecord { raised: raised.clone(), at: at.as_millisecond(), task: None });
-        self.failure = Some(raised);
-        self.log = None;
+        if around.adaptive {
+            self.failure = Some(Raised::new("java.util.concurrent.CompletionException", &cause, &[&cause]));
+        } else {
+            let class = "org.apache.flink.runtime.client.JobInitializationException";
+            let raised = Raised::new(class, "Could not start the JobMaster.", &[&cause]);
+            let record = ExceptionRecord { raised: raised.clone(), at: at.as_millisecond(), task: None };
+            self.exceptions.insert(0, record);
+            self.failure = Some(raised);
+            self.log = None;
+        }
         self.end(JobState::Failed, at, around);
     }
 

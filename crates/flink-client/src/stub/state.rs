@@ -237,6 +237,7 @@ impl FlinkState {
             operations: &mut self.operations,
             storage: &self.storage,
             checkpoint_directory: &self.settings.checkpoint_directory,
+            adaptive: self.settings.adaptive,
         };
         self.jobs.get_mut(id).map(|job| action(job, &mut around))
     }

@@ -72,7 +72,8 @@ pub(super) fn run_jar(flink: &mut FlinkState, jar: &str, request: &Request<'_>) 
         ];
         return StubResponse::caused(400, "Could not execute application.", &causes);
     }
-    if let Some(path) = missing {
+    // The adaptive scheduler looks for the savepoint after the answer.
+    if let Some(path) = missing.filter(|_| !flink.settings.adaptive) {
         // The answer waits for the job to be initialized; it is FAILED then and its id is used up.
         flink.advance(now + initializing);
         let cause = format!(
