@@ -36,3 +36,11 @@ golden *ARGS:
 # Replays a simulated run: just simulate --seed 7
 simulate *ARGS:
     e2e/simulate {{ARGS}}
+
+# Scenarios on real Flink: just scenarios stateless-upgrade
+scenarios *ARGS:
+    e2e/scenarios {{ARGS}}
+
+# Memory, size, times and API requests of the operator, as a table.
+figures *ARGS:
+    e2e/figures {{ARGS}}
