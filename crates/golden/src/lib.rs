@@ -12,4 +12,4 @@ pub mod server;
 pub mod text;
 
 pub use case::{Case, ReadError, folders};
-pub use compare::{Comparison, compare, compare_objects};
+pub use compare::{Comparison, compare, compare_objects, compare_read_back};

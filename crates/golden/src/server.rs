@@ -23,6 +23,35 @@ pub fn read_back(mut object: Value) -> Value {
     object
 }
 
+/// What the recordings' normalising does to an object of a real API server: it drops what differs between any two
+/// servers, and puts placeholders for addresses and ports that it chose.
+#[must_use]
+pub fn placeholders(mut object: Value) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.remove("status");
+        with_field(fields, "metadata", |metadata| {
+            for field in ["uid", "resourceVersion", "generation", "managedFields", "creationTimestamp"] {
+                metadata.remove(field);
+            }
+        });
+    }
+    if object["kind"] == "Service" {
+        with_object(&mut object, "spec", |spec| {
+            if spec.get("clusterIP") != Some(&json!("None")) {
+                spec.insert("clusterIP".to_owned(), json!("<CLUSTER_IP>"));
+                spec.insert("clusterIPs".to_owned(), json!(["<CLUSTER_IP>"]));
+            }
+            each(spec, "ports", |port| {
+                if port.contains_key("nodePort") {
+                    port.insert("nodePort".to_owned(), json!("<NODE_PORT>"));
+                }
+            });
+        });
+    }
+    quantities(&mut object);
+    object
+}
+
 /// Quantities are compared by value: `1.0` is `1`, `2048Mi` is `2Gi`. They become their value in whole units, or in
 /// billionths if that is not a whole number.
 pub fn quantities(value: &mut Value) {

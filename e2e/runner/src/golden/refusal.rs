@@ -32,7 +32,7 @@ struct Step {
 pub(super) struct Refusals {
     steps: Vec<Step>,
     objects: Vec<Value>,
-    undecidable: Option<&'static str>,
+    of_the_api_server: Option<String>,
 }
 
 impl Refusals {
@@ -49,9 +49,9 @@ impl Refusals {
         &self.objects
     }
 
-    /// Why the case cannot be judged here.
-    pub(super) fn undecidable(&self) -> Option<&'static str> {
-        self.undecidable
+    /// The Java operator's words for an object that the API server refused.
+    pub(super) fn of_the_api_server(&self) -> Option<&str> {
+        self.of_the_api_server.as_deref()
     }
 
     /// Names of listed differences, and all others for people.
@@ -70,8 +70,11 @@ impl Refusals {
     fn add(&mut self, case: &Case, schema: &Schema, resource: &Value) -> anyhow::Result<()> {
         let at = name_of(resource);
         let recorded = Stage::recorded(case, "afterFirstReconcile", &at);
-        if is_refused_by_the_api_server(&recorded) {
-            self.undecidable = Some("the API server refuses the Deployment, and there is none here");
+        if let Some(warnings) = refused_by_the_api_server(&recorded) {
+            let mut walk = Walk::new(decode(resource.clone())?, ours::operator_defaults()?);
+            walk.go()?;
+            self.objects.extend(walk.objects()?);
+            self.of_the_api_server = Some(warnings.join("\n"));
             return Ok(());
         }
         if let Some(message) = schema.refusal(resource) {
@@ -146,9 +149,13 @@ fn is_about_the_spec(message: &str) -> bool {
     CLASSES.iter().any(|class| message.starts_with(class))
 }
 
-fn is_refused_by_the_api_server(recorded: &Stage) -> bool {
+/// Its Events hold the API server's message.
+fn refused_by_the_api_server(recorded: &Stage) -> Option<&[String]> {
     const CLASS: &str = "org.apache.flink.client.deployment.ClusterDeploymentException";
-    matches!(recorded, Stage::Refused { message, .. } if message.starts_with(CLASS))
+    match recorded {
+        Stage::Refused { message, warnings, .. } if message.starts_with(CLASS) => Some(warnings),
+        _ => None,
+    }
 }
 
 fn name_of(resource: &Value) -> String {

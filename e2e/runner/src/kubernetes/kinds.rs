@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Pod,
     Service,
     ConfigMap,
+    Secret,
+    Ingress,
     Event,
     Namespace,
 }
@@ -27,6 +29,8 @@ impl Kind {
             Self::Pod => ("", "v1", "Pod"),
             Self::Service => ("", "v1", "Service"),
             Self::ConfigMap => ("", "v1", "ConfigMap"),
+            Self::Secret => ("", "v1", "Secret"),
+            Self::Ingress => ("networking.k8s.io", "v1", "Ingress"),
             Self::Event => ("", "v1", "Event"),
             Self::Namespace => ("", "v1", "Namespace"),
         };
@@ -44,6 +48,8 @@ impl Kind {
             | Self::Pod
             | Self::Service
             | Self::ConfigMap
+            | Self::Secret
+            | Self::Ingress
             | Self::Event => true,
         }
     }
