@@ -168,7 +168,8 @@ impl Pass<'_> {
         self.plan_poll();
         let delay = match self.stage() {
             Stage::Fresh | Stage::Suspended => return,
-            Stage::Deployed if self.is_stable() => self.settings.reconcile_interval,
+            // What happens to a settled cluster is told by watches and by the poller; this only heals a missed event.
+            Stage::Deployed if self.is_stable() => self.settings.reconcile_interval * 10,
             Stage::Deployed | Stage::Deploying | Stage::Stopping | Stage::Cancelling | Stage::Stopped => {
                 self.settings.progress_check_interval
             }

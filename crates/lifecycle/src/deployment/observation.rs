@@ -120,7 +120,7 @@ impl<'a> Pass<'a> {
         if self.is_application() && !self.job_ended() {
             self.job().state = Some(JobStatusState::Reconciling);
         }
-        if !matches!(before, Jm::Missing | Jm::Error) {
+        if !matches!(before, Jm::Missing | Jm::Error) && !self.job_ended() {
             let message = "Missing JobManager deployment";
             self.fail(class::MISSING, Reason::Missing, message);
         }

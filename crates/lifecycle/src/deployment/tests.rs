@@ -609,6 +609,7 @@ fn a_job_that_finished_is_stable_and_its_cluster_goes_after_its_time() {
     world.pass();
     assert!(world.observed.job_manager.is_none());
     assert_eq!(world.created, 1, "a job that ended is not started again");
+    assert_eq!(world.status().error, None);
     assert_eq!(world.status().reconciliation_state(), ReconciliationState::Deployed);
 }
 
