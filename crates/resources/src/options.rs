@@ -84,7 +84,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Reads the ports after [`fix_ports`] has been applied.
+    /// Reads the ports; those that Flink would choose itself must have been fixed before.
     ///
     /// # Errors
     /// A text that is no port.
