@@ -8,8 +8,16 @@ use resources::{BuildError, ClusterInput, ClusterObjects};
 use super::pass::Pass;
 
 /// The configuration that a spec is deployed with, without what the attempt decides.
+///
+/// A recorded spec has the upgrade mode that was really used, `stateless` at first. What the configuration derives
+/// from the mode (checkpoints every five minutes for `last-state`) follows the one that the user wrote.
 pub(super) fn configuration(pass: &Pass<'_>, spec: &FlinkDeploymentSpec) -> Result<FlinkConf, ConfError> {
-    effective::deploy(pass.context.defaults, &identity(pass), spec)
+    let mut spec = spec.clone();
+    let wished = pass.resource.spec.job.as_ref().and_then(|job| job.upgrade_mode);
+    if let (Some(job), Some(wished)) = (&mut spec.job, wished) {
+        job.upgrade_mode = Some(wished);
+    }
+    effective::deploy(pass.context.defaults, &identity(pass), &spec)
 }
 
 fn identity(pass: &Pass<'_>) -> ClusterIdentity {

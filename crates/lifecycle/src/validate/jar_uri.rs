@@ -3,7 +3,7 @@
 //! Upstream: `DefaultValidator.validateJarURI`. Whoever may create session jobs could otherwise make the operator
 //! read from its own network.
 
-use std::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr};
 
 use super::{Findings, Rule, uri};
 
