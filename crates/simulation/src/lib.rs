@@ -2,3 +2,4 @@
 
 pub mod api_server;
 pub mod clock;
+pub mod world;

@@ -1,0 +1,193 @@
+//! The world outside of the operator, moved along by a virtual clock: the Deployment controller, the kubelet, the
+//! garbage collector, and one Flink for each JobManager process, which boots from its ConfigMap as a real one does.
+
+mod boot;
+mod deployments;
+mod kubelet;
+mod runs;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use engine::ports::{Clock, ObjectKey};
+use flink_client::JobId;
+use flink_client::stub::{FlinkState, Storage};
+use jiff::Timestamp;
+
+use crate::api_server::ApiServer;
+use crate::clock::VirtualClock;
+use kubelet::{Phase, Pod};
+
+pub use runs::Run;
+pub use settings::WorldSettings;
+pub use transport::WorldTransport;
+
+/// Annotation with the generation of the FlinkDeployment that a Deployment was made from.
+const GENERATION: &str = lifecycle::observed::GENERATION_ANNOTATION;
+
+/// A job that has not ended, in a process that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveJob {
+    /// The cluster.
+    pub cluster: ObjectKey,
+    /// uid of its Deployment.
+    pub deployment: String,
+    /// uid of its pod.
+    pub pod: String,
+    /// The job.
+    pub job: JobId,
+}
+
+pub(crate) struct Inner {
+    server: ApiServer,
+    storage: Storage,
+    settings: WorldSettings,
+    pods: BTreeMap<String, Pod>,
+    pods_made: u64,
+    runs: Vec<Run>,
+    /// The job result store: path and job, with the Flink that remembers the job.
+    ended_jobs: BTreeMap<(String, JobId), FlinkState>,
+    /// Version of the API server after the last look.
+    seen: u64,
+    next: Option<Timestamp>,
+}
+
+/// The world. Clones are the same one.
+#[derive(Clone)]
+pub struct World {
+    inner: Arc<Mutex<Inner>>,
+    clock: VirtualClock,
+}
+
+impl World {
+    /// A world with nothing in it but this API server.
+    #[must_use]
+    pub fn new(server: ApiServer, clock: VirtualClock, settings: WorldSettings) -> Self {
+        let inner = Inner {
+            server,
+            storage: Storage::default(),
+            settings,
+            pods: BTreeMap::new(),
+            pods_made: 0,
+            runs: Vec::new(),
+            ended_jobs: BTreeMap::new(),
+            seen: u64::MAX,
+            next: None,
+        };
+        Self { inner: Arc::new(Mutex::new(inner)), clock }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &VirtualClock {
+        &self.clock
+    }
+
+    /// Does what is due.
+    pub fn step(&self) {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        let is_due = inner.next.is_some_and(|next| next <= now) || inner.seen != inner.server.version();
+        if is_due {
+            inner.run(now);
+        }
+    }
+
+    /// Looks at everything, also when nothing seems to be due.
+    pub fn step_now(&self) {
+        let now = self.clock.now();
+        self.inner().run(now);
+    }
+
+    /// The moment of the clock's monotonic time at which something happens by itself.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        self.inner().next.map(|next| self.clock.moment_of(next))
+    }
+
+    /// All jobs that have not ended.
+    #[must_use]
+    pub fn live_jobs(&self) -> Vec<LiveJob> {
+        let inner = self.inner();
+        let of = |pod: &Pod| {
+            let Phase::Running(manager) = &pod.phase else { return Vec::new() };
+            let live = manager.flink.live_jobs().into_iter();
+            let job = |job| LiveJob {
+                cluster: manager.boot.cluster.clone(),
+                deployment: pod.deployment.clone(),
+                pod: pod.uid.clone(),
+                job,
+            };
+            live.map(job).collect()
+        };
+        inner.pods.values().flat_map(of).collect()
+    }
+
+    /// Every start of an application's job so far.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Run> {
+        self.inner().runs.clone()
+    }
+
+    /// Number of starts so far.
+    #[must_use]
+    pub fn run_count(&self) -> usize {
+        self.inner().runs.len()
+    }
+
+    /// The storage of all clusters.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        self.inner().storage.clone()
+    }
+
+    /// Changes how the world behaves from now on.
+    pub fn configure(&self, change: impl FnOnce(&mut WorldSettings)) {
+        change(&mut self.inner().settings);
+    }
+
+    /// Runs something on the Flink of a cluster, if one runs.
+    pub fn with_flink<T>(
+        &self,
+        cluster: &ObjectKey,
+        action: impl FnOnce(&mut FlinkState, Timestamp) -> T,
+    ) -> Option<T> {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        let manager =
+            inner.pods.values_mut().filter(|pod| pod.ends.is_none()).find_map(|pod| {
+                match &mut pod.phase {
+                    Phase::Running(manager) if manager.boot.cluster == *cluster => Some(manager),
+                    Phase::Running(_) | Phase::Pending | Phase::Waiting | Phase::Standby(_) => None,
+                }
+            })?;
+        let answer = action(&mut manager.flink, now);
+        inner.seen = u64::MAX;
+        Some(answer)
+    }
+}
+
+impl Inner {
+    fn run(&mut self, now: Timestamp) {
+        loop {
+            let before = self.server.version();
+            self.run_deployments(now);
+            self.run_pods(now);
+            self.server.collect_garbage();
+            if self.server.version() == before {
+                break;
+            }
+        }
+        self.seen = self.server.version();
+        self.next = self.pods.values().filter_map(|pod| pod.next_event(now)).min();
+    }
+}

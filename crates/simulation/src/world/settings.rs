@@ -1,0 +1,38 @@
+//! How the world behaves.
+
+use std::time::Duration;
+
+use flink_client::stub::JobPlan;
+
+/// Times and misfortunes of the world outside of the operator.
+#[derive(Clone, Debug)]
+pub struct WorldSettings {
+    /// From the creation of a pod to the start of its container. Default: 1 s.
+    pub container_start: Duration,
+    /// From the start of a JobManager's container to its first answer. Default: 2 s.
+    pub job_manager_start: Duration,
+    /// From the deletion of a pod to the end of its processes. Default: 1 s.
+    pub termination: Duration,
+    /// Parts of names of images that cannot be pulled.
+    pub missing_images: Vec<String>,
+    /// Message with which pods are refused (a quota, for instance); `None`: they are not.
+    pub refuse_pods: Option<String>,
+    /// Message with which JobManagers end right after they have begun; `None`: they do not.
+    pub crash_loop: Option<String>,
+    /// How jobs behave, apart from what the configuration says.
+    pub plan: JobPlan,
+}
+
+impl Default for WorldSettings {
+    fn default() -> Self {
+        Self {
+            container_start: Duration::from_secs(1),
+            job_manager_start: Duration::from_secs(2),
+            termination: Duration::from_secs(1),
+            missing_images: vec!["does-not-exist".to_owned()],
+            refuse_pods: None,
+            crash_loop: None,
+            plan: JobPlan::default(),
+        }
+    }
+}
