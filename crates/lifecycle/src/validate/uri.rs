@@ -97,7 +97,7 @@ fn is_port(text: &str) -> bool {
 fn is_ipv6(text: &str) -> bool {
     let (address, scope) = text.split_once('%').unwrap_or((text, "0"));
     let scope_characters = scope.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
-    address.parse::<std::net::Ipv6Addr>().is_ok() && !scope.is_empty() && scope_characters
+    address.parse::<core::net::Ipv6Addr>().is_ok() && !scope.is_empty() && scope_characters
 }
 
 /// Four numbers up to 255; leading zeros do not make them octal.

@@ -1,6 +1,6 @@
 //! E4: schemes, hosts and addresses.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use api::{FlinkSessionJobSpec, decode};
 use serde_json::json;
