@@ -1,35 +1,90 @@
-//! One poll: the list of jobs, and then each question of the plan.
+//! One poll: the questions of a plan, put to Flink one after the other over one connection.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use api::JobStatusState;
-use flink_client::answers::{self, JobState, Operation};
-use flink_client::{FlinkCluster, FlinkError, JobId, TriggerId};
+use flink_client::answers::{self, CheckpointStatus, JobState, Operation};
+use flink_client::{FlinkError, Missing, redact};
 use jiff::Timestamp;
 use lifecycle::observed::{
-    Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, FlinkFailure, JobException, JobMetrics,
-    JobOverview, OperationResult,
+    Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, JobException, JobMetrics, JobOverview,
+    OperationResult,
 };
 use lifecycle::{PollPlan, Question};
 
-/// How many exceptions of a job are read at most.
+use super::java_trace;
+use crate::flink::Flink;
+use crate::ports::Clock;
+
+/// Key of `clusterInfo` with the bytes of the newest completed checkpoint.
+pub(super) const STATE_SIZE: &str = "state-size";
+const FLINK_VERSION: &str = "flink-version";
+const FLINK_REVISION: &str = "flink-revision";
+
+/// Exceptions that are asked for, as many as Flink gives by default.
 const EXCEPTIONS: u32 = 20;
 
-/// Asks everything. Without the list of jobs there is no answer; any other question may stay open.
+/// A poll without an answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Whether nobody answered, rather than an answer that says no.
+    pub(super) unreachable: bool,
+    pub(super) message: String,
+}
+
+impl From<&FlinkError> for Failure {
+    fn from(error: &FlinkError) -> Self {
+        Self { unreachable: error.is_no_answer(), message: error.to_string() }
+    }
+}
+
+impl Failure {
+    /// What is wrong before anything is sent.
+    fn unsendable(message: String) -> Self {
+        Self { unreachable: false, message }
+    }
+}
+
+/// The time that one poll may take.
+struct Budget<'a> {
+    clock: &'a dyn Clock,
+    ends: Duration,
+    each: Duration,
+}
+
+impl Budget<'_> {
+    /// The limit for the next call; `None` when the time is over.
+    fn next(&self) -> Option<Duration> {
+        let left = self.ends.saturating_sub(self.clock.monotonic());
+        (!left.is_zero()).then(|| left.min(self.each))
+    }
+}
+
+/// Asks everything in `plan`. `version` is what `GET /config` said before, if it did; the answer contains it again.
 pub(super) async fn ask(
-    cluster: &FlinkCluster,
+    flink: &Flink,
+    clock: &dyn Clock,
     plan: &PollPlan,
-    began: Timestamp,
-) -> Result<FlinkAnswer, FlinkFailure> {
-    let jobs = cluster.jobs_overview().await.map_err(|error| FlinkFailure {
-        since: began,
-        unreachable: error.is_no_answer(),
-        message: error.to_string(),
-    })?;
-    let mut answer = FlinkAnswer {
-        at: began,
+    version: BTreeMap<String, String>,
+) -> Result<(FlinkAnswer, BTreeMap<String, String>), Failure> {
+    let ends = clock.monotonic().saturating_add(plan.timeout.saturating_mul(2));
+    let budget = Budget { clock, ends, each: plan.timeout };
+    let cluster = flink
+        .cluster(&plan.cluster, plan.timeout)
+        .map_err(|error| Failure::unsendable(format!("the cluster's address is unusable: {error}")))?;
+    let jobs = cluster.jobs_overview().await.map_err(|error| Failure::from(&error))?;
+    let mut poll = Poll { budget, answer: empty(plan, &jobs), version, cluster };
+    for question in &plan.questions {
+        poll.put(question).await?;
+    }
+    Ok((poll.answer, poll.version))
+}
+
+fn empty(plan: &PollPlan, jobs: &[answers::JobOverview]) -> FlinkAnswer {
+    FlinkAnswer {
+        at: Timestamp::UNIX_EPOCH,
         cluster: plan.deployment_uid.clone(),
-        jobs: jobs.iter().map(overview).collect(),
+        jobs: jobs.iter().map(job).collect(),
         task_managers: None,
         cluster_info: BTreeMap::new(),
         checkpoints: None,
@@ -37,221 +92,251 @@ pub(super) async fn ask(
         failure_cause: None,
         exceptions: Vec::new(),
         metrics: None,
-    };
-    for question in &plan.questions {
-        put(cluster, question, &mut answer).await;
-    }
-    Ok(answer)
-}
-
-async fn put(cluster: &FlinkCluster, question: &Question, answer: &mut FlinkAnswer) {
-    match question {
-        Question::ClusterInfo => put_cluster_info(cluster, answer).await,
-        Question::Checkpoints { job_id } => {
-            if let (Some(job), Some(_)) = (id::<JobId>(job_id), state(answer, job_id)) {
-                put_checkpoints(cluster, &job, answer).await;
-            }
-        }
-        Question::Savepoint { job_id, trigger_id } => {
-            if let (Some(job), Some(trigger)) = (id::<JobId>(job_id), id::<TriggerId>(trigger_id)) {
-                let result = cluster.savepoint_result(&job, &trigger).await;
-                let result = operation(result, |path| path, answers::FailureCause::savepoint_before_failure);
-                put_operation(answer, trigger_id, result);
-            }
-        }
-        Question::Checkpoint { job_id, trigger_id } => {
-            if let (Some(job), Some(trigger)) = (id::<JobId>(job_id), id::<TriggerId>(trigger_id)) {
-                let result = cluster.checkpoint_result(&job, &trigger).await;
-                put_operation(answer, trigger_id, operation(result, |id| id.to_string(), |_| None));
-            }
-        }
-        Question::FailureCause { job_id } => {
-            let failed = state(answer, job_id) == Some(JobStatusState::Failed);
-            if let Some(job) = id::<JobId>(job_id).filter(|_| failed) {
-                put_failure_cause(cluster, &job, answer).await;
-            }
-        }
-        Question::Exceptions { job_id } => {
-            // A job that never restarted has none; one that was never seen to run may have failed at once.
-            if let (Some(job), Some(_)) = (id::<JobId>(job_id), state(answer, job_id)) {
-                put_exceptions(cluster, &job, answer).await;
-            }
-        }
-        Question::Metrics { job_id } => {
-            if let (Some(job), Some(_)) = (id::<JobId>(job_id), state(answer, job_id)) {
-                put_metrics(cluster, &job, answer).await;
-            }
-        }
     }
 }
 
-/// An id of our own form; a foreign one in a status cannot be asked about.
-fn id<I: std::str::FromStr>(text: &str) -> Option<I> {
-    text.parse().ok()
+struct Poll<'a> {
+    budget: Budget<'a>,
+    cluster: flink_client::FlinkCluster,
+    version: BTreeMap<String, String>,
+    answer: FlinkAnswer,
 }
 
-fn state(answer: &FlinkAnswer, job_id: &str) -> Option<JobStatusState> {
-    answer.jobs.iter().find(|job| job.job_id == job_id).map(|job| job.state)
+impl Poll<'_> {
+    /// Puts one question. An answer that says no leaves the answer's part empty; nobody answering ends the poll.
+    async fn put(&mut self, question: &Question) -> Result<(), Failure> {
+        let asked = match question {
+            Question::ClusterInfo => self.cluster_info().await,
+            Question::Checkpoints { job_id }
+            | Question::FailureCause { job_id }
+            | Question::Exceptions { job_id }
+            | Question::Metrics { job_id }
+                if self.state(job_id).is_none() =>
+            {
+                Ok(())
+            }
+            Question::Checkpoints { job_id } => self.checkpoints(job_id).await,
+            Question::Savepoint { job_id, trigger_id } => self.savepoint(job_id, trigger_id).await,
+            Question::Checkpoint { job_id, trigger_id } => self.checkpoint(job_id, trigger_id).await,
+            Question::FailureCause { job_id } => self.failure_cause(job_id).await,
+            Question::Exceptions { job_id } => self.exceptions(job_id).await,
+            Question::Metrics { job_id } => self.metrics(job_id).await,
+        };
+        match asked {
+            Ok(()) => Ok(()),
+            Err(Unanswered::TooSlow) => {
+                let message = "Flink answers too slowly".to_owned();
+                Err(Failure { unreachable: true, message })
+            }
+            Err(Unanswered::Flink(error)) if error.is_no_answer() => Err(Failure::from(&error)),
+            Err(Unanswered::Flink(_)) => Ok(()),
+            Err(Unanswered::Unsendable(message)) => Err(Failure::unsendable(message)),
+        }
+    }
+
+    /// The cluster, limited to the time that is left.
+    fn cluster(&self) -> Result<flink_client::FlinkCluster, Unanswered> {
+        let limit = self.budget.next().ok_or(Unanswered::TooSlow)?;
+        Ok(self.cluster.with_limits(self.cluster.limits().with_time(limit)))
+    }
+
+    /// State of a job in the list of jobs. About one that is not there, Flink has nothing to say.
+    fn state(&self, job_id: &str) -> Option<api::JobStatusState> {
+        self.answer.jobs.iter().find(|job| job.job_id == job_id).map(|job| job.state)
+    }
+
+    async fn cluster_info(&mut self) -> Result<(), Unanswered> {
+        if self.version.is_empty() {
+            let config = self.cluster()?.dashboard_config().await?;
+            self.version.insert(FLINK_VERSION.to_owned(), config.flink_version);
+            self.version.insert(FLINK_REVISION.to_owned(), config.flink_revision);
+        }
+        self.answer.cluster_info.extend(self.version.clone());
+        let task_managers = self.cluster()?.taskmanagers().await?.len();
+        self.answer.task_managers = u32::try_from(task_managers).ok();
+        Ok(())
+    }
+
+    async fn checkpoints(&mut self, job_id: &str) -> Result<(), Unanswered> {
+        let statistics = match self.cluster()?.checkpoints(&job_id.parse()?).await {
+            Ok(statistics) => statistics,
+            // Then it is known that there is nothing.
+            Err(FlinkError::NotFound { missing: Missing::Checkpointing, .. }) => Default::default(),
+            Err(error) => return Err(error.into()),
+        };
+        let checkpoints = checkpoints(job_id, &statistics);
+        if let Some(size) = checkpoints.state_size {
+            self.answer.cluster_info.insert(STATE_SIZE.to_owned(), size.to_string());
+        }
+        self.answer.checkpoints = Some(checkpoints);
+        Ok(())
+    }
+
+    async fn savepoint(&mut self, job_id: &str, trigger_id: &str) -> Result<(), Unanswered> {
+        let result = self.cluster()?.savepoint_result(&job_id.parse()?, &trigger_id.parse()?).await;
+        self.operation(trigger_id, result, |path| path)
+    }
+
+    async fn checkpoint(&mut self, job_id: &str, trigger_id: &str) -> Result<(), Unanswered> {
+        let result = self.cluster()?.checkpoint_result(&job_id.parse()?, &trigger_id.parse()?).await;
+        self.operation(trigger_id, result, |id| id.to_string())
+    }
+
+    fn operation<T>(
+        &mut self,
+        trigger_id: &str,
+        result: Result<Operation<T>, FlinkError>,
+        text: impl FnOnce(T) -> String,
+    ) -> Result<(), Unanswered> {
+        let result = match result {
+            Ok(Operation::InProgress) => OperationResult::InProgress,
+            Ok(Operation::Completed(value)) => OperationResult::Completed(text(value)),
+            // A savepoint may be whole although the job could not be stopped after it: the text says where it is.
+            Ok(Operation::Failed(cause)) => OperationResult::Failed(cause.summary()),
+            Err(FlinkError::NotFound { missing: Missing::Operation | Missing::Job, .. }) => {
+                OperationResult::Unknown
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.answer.operations.insert(trigger_id.to_owned(), result);
+        Ok(())
+    }
+
+    /// Only a job that has failed has a cause.
+    async fn failure_cause(&mut self, job_id: &str) -> Result<(), Unanswered> {
+        if self.state(job_id) != Some(api::JobStatusState::Failed) {
+            return Ok(());
+        }
+        let result = self.cluster()?.job_result(&job_id.parse()?).await?;
+        if let Some(cause) = result.and_then(|result| result.failure_cause) {
+            let chain = java_trace::causes(&redact(&cause.stack_trace));
+            self.answer.failure_cause = Some(FailureCause { job_id: job_id.to_owned(), chain });
+        }
+        Ok(())
+    }
+
+    async fn exceptions(&mut self, job_id: &str) -> Result<(), Unanswered> {
+        let exceptions = self.cluster()?.job_exceptions(&job_id.parse()?, EXCEPTIONS).await?;
+        self.answer.exceptions = exceptions.entries.into_iter().map(exception).collect();
+        Ok(())
+    }
+
+    async fn metrics(&mut self, job_id: &str) -> Result<(), Unanswered> {
+        const NAMES: [&str; 3] = ["numRestarts", "fullRestarts", "numberOfCompletedCheckpoints"];
+        let metrics = self.cluster()?.job_metrics(&job_id.parse()?, &NAMES).await?;
+        let value = |name: &str| {
+            let metric = metrics.iter().find(|metric| metric.id == name)?;
+            #[expect(clippy::cast_possible_truncation, reason = "counters are far below 2^53")]
+            metric.number().map(|number| number as i64)
+        };
+        self.answer.metrics = Some(JobMetrics {
+            restarts: value("numRestarts").or_else(|| value("fullRestarts")),
+            completed_checkpoints: value("numberOfCompletedCheckpoints"),
+        });
+        Ok(())
+    }
 }
 
-fn overview(job: &answers::JobOverview) -> JobOverview {
-    let count = |tasks: u64| i64::try_from(tasks).unwrap_or(i64::MAX);
+/// A question without an answer.
+enum Unanswered {
+    /// The time for the whole poll is over.
+    TooSlow,
+    Flink(FlinkError),
+    /// The question itself is not one.
+    Unsendable(String),
+}
+
+impl From<FlinkError> for Unanswered {
+    fn from(error: FlinkError) -> Self {
+        Self::Flink(error)
+    }
+}
+
+impl From<flink_client::IdentifierError> for Unanswered {
+    fn from(error: flink_client::IdentifierError) -> Self {
+        Self::Unsendable(error.to_string())
+    }
+}
+
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn job(job: &answers::JobOverview) -> JobOverview {
     JobOverview {
         job_id: job.id.to_string(),
         name: job.name.clone(),
-        state: job_state(job.state),
+        state: state(job.state),
         start_time: job.start_time,
-        tasks_total: count(job.tasks.total),
-        tasks_running: count(job.tasks.running),
-        tasks_finished: count(job.tasks.finished),
+        tasks_total: number(job.tasks.total),
+        tasks_running: number(job.tasks.running),
+        tasks_finished: number(job.tasks.finished),
     }
 }
 
-fn job_state(state: JobState) -> JobStatusState {
+fn state(state: JobState) -> api::JobStatusState {
     match state {
-        JobState::Initializing => JobStatusState::Initializing,
-        JobState::Created => JobStatusState::Created,
-        JobState::Running => JobStatusState::Running,
-        JobState::Failing => JobStatusState::Failing,
-        JobState::Failed => JobStatusState::Failed,
-        JobState::Cancelling => JobStatusState::Cancelling,
-        JobState::Canceled => JobStatusState::Canceled,
-        JobState::Finished => JobStatusState::Finished,
-        JobState::Restarting => JobStatusState::Restarting,
-        JobState::Suspended => JobStatusState::Suspended,
-        JobState::Reconciling => JobStatusState::Reconciling,
+        JobState::Initializing => api::JobStatusState::Initializing,
+        JobState::Created => api::JobStatusState::Created,
+        JobState::Running => api::JobStatusState::Running,
+        JobState::Failing => api::JobStatusState::Failing,
+        JobState::Failed => api::JobStatusState::Failed,
+        JobState::Cancelling => api::JobStatusState::Cancelling,
+        JobState::Canceled => api::JobStatusState::Canceled,
+        JobState::Finished => api::JobStatusState::Finished,
+        JobState::Restarting => api::JobStatusState::Restarting,
+        JobState::Suspended => api::JobStatusState::Suspended,
+        JobState::Reconciling => api::JobStatusState::Reconciling,
     }
 }
 
-async fn put_cluster_info(cluster: &FlinkCluster, answer: &mut FlinkAnswer) {
-    if let Ok(config) = cluster.dashboard_config().await {
-        answer.cluster_info.insert("flink-version".to_owned(), config.flink_version);
-        answer.cluster_info.insert("flink-revision".to_owned(), config.flink_revision);
-    }
-    if let Ok(task_managers) = cluster.taskmanagers().await {
-        answer.task_managers = u32::try_from(task_managers.len()).ok();
-    }
-}
-
-async fn put_checkpoints(cluster: &FlinkCluster, job: &JobId, answer: &mut FlinkAnswer) {
-    let statistics = match cluster.checkpoints(job).await {
-        Ok(statistics) => statistics,
-        // Checkpointing is not enabled: that there is nothing is known.
-        Err(FlinkError::NotFound { missing: flink_client::Missing::Checkpointing, .. }) => {
-            answer.checkpoints = Some(Checkpoints { job_id: job.to_string(), ..Checkpoints::default() });
-            return;
-        }
-        Err(_) => return,
-    };
-    let newest = statistics.newest_restore_point().map(|point| CompletedCheckpoint {
-        id: i64::try_from(point.id).unwrap_or(i64::MAX),
-        external_path: point.path,
-        trigger_timestamp: point.timestamp,
-    });
-    let state_size =
-        statistics.latest.completed.as_ref().and_then(|latest| i64::try_from(latest.state_size).ok());
-    if let Some(size) = state_size {
-        answer.cluster_info.insert("state-size".to_owned(), size.to_string());
-    }
-    answer.checkpoints = Some(Checkpoints {
-        job_id: job.to_string(),
-        completed: newest.into_iter().collect(),
-        in_progress_since: statistics.in_progress().map(|checkpoint| checkpoint.trigger_timestamp),
-        state_size,
-    });
-}
-
-/// The result of an operation; `None` when it cannot be known now. A stop that failed after its savepoint was complete
-/// has a savepoint all the same.
-fn operation<T>(
-    result: Result<Operation<T>, FlinkError>,
-    text: impl FnOnce(T) -> String,
-    saved: impl FnOnce(&answers::FailureCause) -> Option<&str>,
-) -> Option<OperationResult> {
-    match result {
-        Ok(Operation::InProgress) => Some(OperationResult::InProgress),
-        Ok(Operation::Completed(outcome)) => Some(OperationResult::Completed(text(outcome))),
-        Ok(Operation::Failed(cause)) => Some(match saved(&cause) {
-            Some(path) => OperationResult::Completed(path.to_owned()),
-            None => OperationResult::Failed(cause.summary()),
-        }),
-        Err(error) if error.is_operation_not_found() || error.is_job_not_found() => {
-            Some(OperationResult::Unknown)
-        }
-        Err(_) => None,
-    }
-}
-
-fn put_operation(answer: &mut FlinkAnswer, trigger_id: &str, result: Option<OperationResult>) {
-    if let Some(result) = result {
-        answer.operations.insert(trigger_id.to_owned(), result);
-    }
-}
-
-async fn put_failure_cause(cluster: &FlinkCluster, job: &JobId, answer: &mut FlinkAnswer) {
-    let Ok(Some(result)) = cluster.job_result(job).await else { return };
-    let Some(cause) = result.failure_cause else { return };
-    let chain = cause_chain(&cause.class, &cause.stack_trace);
-    answer.failure_cause = Some(FailureCause { job_id: job.to_string(), chain });
-}
-
-/// The levels of a stack trace: its first line, and each `Caused by:`.
-fn cause_chain(class: &str, stack_trace: &str) -> Vec<(String, String)> {
-    let first = stack_trace.lines().next().map_or(class, str::trim).to_owned();
-    let causes = stack_trace.lines().filter_map(|line| line.trim().strip_prefix("Caused by: "));
-    let level = |text: &str| {
-        let class = text.split(':').next().unwrap_or(text);
-        (class.to_owned(), text.to_owned())
-    };
-    std::iter::once(level(&first)).chain(causes.map(level)).collect()
-}
-
-async fn put_exceptions(cluster: &FlinkCluster, job: &JobId, answer: &mut FlinkAnswer) {
-    let Ok(exceptions) = cluster.job_exceptions(job, EXCEPTIONS).await else { return };
-    answer.exceptions = exceptions
-        .entries
-        .into_iter()
-        .map(|entry| JobException {
-            timestamp: entry.timestamp,
-            exception: entry.exception_name,
-            stacktrace: entry.stacktrace,
-            task_name: entry.task_name,
-            endpoint: entry.endpoint,
-            task_manager_id: entry.task_manager_id,
-            failure_labels: entry.failure_labels,
+/// What a job can be restored from: what it started from, its newest checkpoint and savepoint, and those of its history
+/// that still exist.
+fn checkpoints(job_id: &str, statistics: &answers::CheckpointStatistics) -> Checkpoints {
+    let latest = &statistics.latest;
+    let restored = latest.restored.iter().filter_map(|restored| {
+        Some(CompletedCheckpoint {
+            id: number(restored.id),
+            external_path: restored.external_path.clone()?,
+            trigger_timestamp: restored.restore_timestamp,
         })
-        .collect();
-}
-
-async fn put_metrics(cluster: &FlinkCluster, job: &JobId, answer: &mut FlinkAnswer) {
-    const NAMES: [&str; 3] = ["numRestarts", "fullRestarts", "numberOfCompletedCheckpoints"];
-    let Ok(metrics) = cluster.job_metrics(job, &NAMES).await else { return };
-    let value = |name: &str| {
-        let metric = metrics.iter().find(|metric| metric.id == name)?;
-        #[expect(clippy::cast_possible_truncation, reason = "counters far below 2^53")]
-        metric.number().map(|number| number as i64)
-    };
-    answer.metrics = Some(JobMetrics {
-        restarts: value("numRestarts").or_else(|| value("fullRestarts")),
-        completed_checkpoints: value("numberOfCompletedCheckpoints"),
     });
+    let taken = [&latest.completed, &latest.savepoint].into_iter().flatten();
+    let history =
+        statistics.history.iter().filter(|one| one.status == CheckpointStatus::Completed && !one.discarded);
+    let taken = taken.chain(history).filter_map(|one| {
+        Some(CompletedCheckpoint {
+            id: number(one.id),
+            external_path: one.external_path.clone()?,
+            trigger_timestamp: one.trigger_timestamp,
+        })
+    });
+    let mut completed: Vec<CompletedCheckpoint> = Vec::new();
+    for checkpoint in taken.chain(restored) {
+        // The same one stands in the history as well; what the job started from counts under its own number.
+        if !completed
+            .iter()
+            .any(|known| known.id == checkpoint.id && known.external_path == checkpoint.external_path)
+        {
+            completed.push(checkpoint);
+        }
+    }
+    Checkpoints {
+        job_id: job_id.to_owned(),
+        completed,
+        in_progress_since: statistics.in_progress().map(|one| one.trigger_timestamp),
+        state_size: latest.completed.as_ref().map(|one| number(one.state_size)),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stack_trace_is_taken_apart() {
-        let trace = "org.apache.flink.A: one\n\tat x\nCaused by: org.apache.flink.B: two\n\t... 3 more\nCaused by: C\n";
-        let chain = cause_chain("org.apache.flink.A", trace);
-        assert_eq!(
-            chain,
-            [
-                ("org.apache.flink.A".to_owned(), "org.apache.flink.A: one".to_owned()),
-                ("org.apache.flink.B".to_owned(), "org.apache.flink.B: two".to_owned()),
-                ("C".to_owned(), "C".to_owned()),
-            ]
-        );
+fn exception(entry: answers::ExceptionEntry) -> JobException {
+    JobException {
+        timestamp: entry.timestamp,
+        exception: entry.exception_name,
+        stacktrace: redact(&entry.stacktrace),
+        task_name: entry.task_name,
+        endpoint: entry.endpoint,
+        task_manager_id: entry.task_manager_id,
+        failure_labels: entry.failure_labels,
     }
 }

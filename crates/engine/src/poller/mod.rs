@@ -1,85 +1,183 @@
-//! Asks Flink clusters how they are, outside of the reconcile slots: a slow or hostile JobManager delays nobody.
-//!
-//! What to ask, and how often, is a [`PollPlan`] that the last decision about a resource left behind. The last answers
-//! are kept here; a reconcile is woken only when they say something new.
+//! Asks Flink clusters how they are, outside of the reconcile passes: a slow JobManager delays nobody else, and a
+//! healthy one that has nothing new to say wakes nobody.
 
 mod ask;
+mod digest;
+mod java_trace;
 mod schedule;
 
-use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lifecycle::PollPlan;
-use lifecycle::observed::{FlinkFailure, FlinkView};
+use lifecycle::observed::{FlinkAnswer, FlinkFailure, FlinkView};
 
 use crate::flink::Flink;
 use crate::ports::{Clock, ObjectKey};
-pub use schedule::Schedule;
+use schedule::Schedule;
 
-/// The poller: a schedule, and the way to ask.
+/// What is known of one cluster.
+#[derive(Debug, Default)]
+struct Known {
+    /// uid of the JobManager Deployment that the rest is about.
+    deployment_uid: String,
+    view: FlinkView,
+    digest: u64,
+    /// Whether it was told that the failure lasts.
+    failure_told: bool,
+    /// Version and revision of Flink: they stay the same as long as the Deployment does.
+    version: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    schedule: Schedule,
+    known: HashMap<ObjectKey, Known>,
+}
+
+/// Polls Flink clusters, as [`lifecycle::decide`] plans it.
+///
+/// It has no tasks of its own: somebody calls [`Poller::take`] when [`Poller::next_due`] says so, and then
+/// [`Poller::poll_once`].
 pub struct Poller {
-    schedule: Mutex<Schedule>,
     flink: Flink,
     clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+/// A poll that is due.
+#[derive(Clone, Debug)]
+pub struct DuePoll {
+    /// The FlinkDeployment.
+    pub key: ObjectKey,
+    plan: PollPlan,
 }
 
 impl Poller {
-    /// A poller that has nothing to ask yet.
+    /// A poller without plans.
     #[must_use]
     pub fn new(flink: Flink, clock: Arc<dyn Clock>) -> Self {
-        Self { schedule: Mutex::new(Schedule::default()), flink, clock }
+        Self { flink, clock, state: Mutex::new(State::default()) }
     }
 
-    fn schedule(&self) -> std::sync::MutexGuard<'_, Schedule> {
-        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What a decision left behind for this resource; `None` ends the polls and forgets the answers.
+    /// Takes the plan for a FlinkDeployment's cluster. With `None`, it is not asked any more, and what it said is
+    /// forgotten: it may say something else when it is asked again.
     pub fn set_plan(&self, key: &ObjectKey, plan: Option<PollPlan>) {
         let now = self.clock.monotonic();
-        self.schedule().set_plan(key, plan, now);
+        let mut state = self.state();
+        let Some(plan) = plan else { return state.forget(key) };
+        let other = state.known.get(key).is_some_and(|known| known.deployment_uid != plan.deployment_uid);
+        if other {
+            state.known.remove(key);
+        }
+        state.schedule.set(key, plan, now);
     }
 
-    /// Forgets a resource that is gone.
+    /// Forgets a FlinkDeployment.
     pub fn forget(&self, key: &ObjectKey) {
-        let now = self.clock.monotonic();
-        self.schedule().set_plan(key, None, now);
+        self.state().forget(key);
     }
 
-    /// The last answers about the cluster that the Deployment of this uid runs.
+    /// What the cluster said that the JobManager Deployment of this uid runs; nothing if it was not asked yet.
     #[must_use]
     pub fn view(&self, key: &ObjectKey, deployment_uid: &str) -> FlinkView {
-        self.schedule().view(key, deployment_uid)
+        let state = self.state();
+        let known = state.known.get(key).filter(|known| known.deployment_uid == deployment_uid);
+        known.map(|known| known.view.clone()).unwrap_or_default()
     }
 
-    /// When the next poll is due, in the clock's monotonic time.
+    /// When the next poll is due, in [`Clock::monotonic`] time.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
-        self.schedule().next_due()
+        self.state().schedule.next_due()
     }
 
-    /// At most `limit` resources whose poll is due; each is given out again only after [`Poller::poll_once`].
+    /// Numbers of clusters that are asked from time to time, and that are being asked at the moment.
     #[must_use]
-    pub fn take_due(&self, limit: usize) -> Vec<ObjectKey> {
-        let now = self.clock.monotonic();
-        self.schedule().take_due(now, limit)
+    pub fn counts(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.schedule.len(), state.schedule.running())
     }
 
-    /// Asks one cluster. Returns whether a reconcile should look at the answer.
-    pub async fn poll_once(&self, key: &ObjectKey) -> bool {
-        let Some(plan) = self.schedule().plan(key) else { return false };
-        let began = self.clock.now();
-        let answer = match self.flink.cluster(&plan.cluster, plan.timeout) {
-            Ok(cluster) => ask::ask(&cluster, &plan, began).await,
-            Err(error) => Err(FlinkFailure { since: began, unreachable: true, message: error.to_string() }),
-        };
+    /// A poll that is due now. Each one has to be given to [`Poller::poll_once`], or the cluster is not asked again.
+    #[must_use]
+    pub fn take(&self) -> Option<DuePoll> {
         let now = self.clock.monotonic();
-        self.schedule().answered(key, &plan.deployment_uid, answer, now)
+        self.state().schedule.take(now).map(|(key, plan)| DuePoll { key, plan })
+    }
+
+    /// Asks a cluster. Returns whether its FlinkDeployment has to be looked at because the answer is news.
+    ///
+    /// Bounded in time by twice the plan's time limit, as far as the transport keeps the limits that it is given.
+    pub async fn poll_once(&self, poll: DuePoll) -> bool {
+        let DuePoll { key, plan } = poll;
+        let at = self.clock.now();
+        let version = {
+            let state = self.state();
+            let known = state.known.get(&key).filter(|known| known.deployment_uid == plan.deployment_uid);
+            known.map(|known| known.version.clone()).unwrap_or_default()
+        };
+        let answer = ask::ask(&self.flink, self.clock.as_ref(), &plan, version).await;
+        if let Err(failure) = &answer {
+            tracing::debug!(namespace = %key.namespace, name = %key.name, "Flink poll: {}", failure.message);
+        }
+        let now = self.clock.monotonic();
+        let mut state = self.state();
+        state.schedule.finish(&key, answer.is_ok(), now);
+        // The plan may have changed or gone meanwhile; an answer of another cluster is not wanted.
+        let wanted =
+            state.schedule.current(&key).is_some_and(|current| current.deployment_uid == plan.deployment_uid);
+        wanted && state.learn(&key, &plan, at, answer)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Debug for Poller {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Poller").field("schedule", &self.schedule()).finish_non_exhaustive()
+impl State {
+    fn forget(&mut self, key: &ObjectKey) {
+        self.schedule.remove(key);
+        self.known.remove(key);
+    }
+
+    /// Stores an answer, and says whether it is news.
+    fn learn(
+        &mut self,
+        key: &ObjectKey,
+        plan: &PollPlan,
+        at: jiff::Timestamp,
+        answer: Result<(FlinkAnswer, BTreeMap<String, String>), ask::Failure>,
+    ) -> bool {
+        let known = self.known.entry(key.clone()).or_default();
+        let first = known.deployment_uid != plan.deployment_uid;
+        if first {
+            *known = Known { deployment_uid: plan.deployment_uid.clone(), ..Known::default() };
+        }
+        let mut lasting = false;
+        match answer {
+            Ok((answer, version)) => {
+                known.version = version;
+                known.failure_told = false;
+                known.view = FlinkView { answer: Some(FlinkAnswer { at, ..answer }), failure: None };
+            }
+            Err(failure) => {
+                let since = known.view.failure.as_ref().map_or(at, |earlier| earlier.since);
+                // A failure is news when it begins, and once more when it has lasted longer than one slow answer.
+                let lasts = at.duration_since(since).unsigned_abs() >= plan.timeout;
+                lasting = lasts && !known.failure_told;
+                known.failure_told |= lasts;
+                known.view.failure =
+                    Some(FlinkFailure { since, unreachable: failure.unreachable, message: failure.message });
+            }
+        }
+        let digest = digest::of(&known.view);
+        let news = first || lasting || digest != known.digest;
+        known.digest = digest;
+        news
     }
 }

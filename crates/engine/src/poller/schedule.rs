@@ -1,280 +1,267 @@
-//! When each cluster is asked, and what it last said. No IO.
+//! Which Flink cluster is asked when. Plain data, like [`crate::queue::Queue`].
 
-use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use lifecycle::PollPlan;
-use lifecycle::observed::{FlinkAnswer, FlinkFailure, FlinkView};
 
 use crate::ports::ObjectKey;
 
-/// Polls to do, and the last answers, of all resources.
-#[derive(Debug, Default)]
-pub struct Schedule {
-    entries: HashMap<ObjectKey, Entry>,
-}
+/// Plans with at least this interval belong to settled clusters: their polls are spread over the interval, so that a
+/// restart of the operator does not ask all of them at once.
+const SETTLED: Duration = Duration::from_secs(5);
+
+/// First and longest wait between two tries to ask a cluster that does not answer.
+const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Entry {
     plan: PollPlan,
-    due: Duration,
-    in_flight: bool,
-    view: FlinkView,
-    /// Whether a reconcile has been woken for the failure that lasts.
-    failure_told: bool,
+    due: Option<(Duration, u64)>,
+    running: bool,
+    /// The plan asks something new since the poll began that runs now.
+    again: bool,
+    failures: u32,
+    polls: u64,
+}
+
+/// The schedule of all polls.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    entries: HashMap<ObjectKey, Entry>,
+    timeline: BTreeMap<(Duration, u64), ObjectKey>,
+    sequence: u64,
+    running: usize,
 }
 
 impl Schedule {
-    /// Takes over what a decision wants to know. A new question, or a shorter interval, brings the next poll forward.
-    pub fn set_plan(&mut self, key: &ObjectKey, plan: Option<PollPlan>, now: Duration) {
-        let Some(plan) = plan else {
-            self.entries.remove(key);
-            return;
+    /// Takes a new plan. What it asks that was not asked before is asked at once.
+    pub(super) fn set(&mut self, key: &ObjectKey, plan: PollPlan, now: Duration) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            let wait = if plan.interval >= SETTLED {
+                plan.interval.mul_f64(share(&plan, 0))
+            } else {
+                Duration::ZERO
+            };
+            let entry = Entry { plan, due: None, running: false, again: false, failures: 0, polls: 0 };
+            self.entries.insert(key.clone(), entry);
+            return self.plan(key, now.saturating_add(wait));
         };
-        match self.entries.get_mut(key) {
-            Some(entry) if entry.plan.deployment_uid == plan.deployment_uid => {
-                let asks_more =
-                    plan.questions.iter().any(|question| !entry.plan.questions.contains(question));
-                let soonest = if asks_more { now } else { now + plan.interval };
-                if !entry.in_flight {
-                    entry.due = entry.due.min(soonest);
-                }
-                entry.plan = plan;
-            }
-            Some(_) | None => {
-                let entry = Entry {
-                    plan,
-                    due: now,
-                    in_flight: false,
-                    view: FlinkView::default(),
-                    failure_told: false,
-                };
-                self.entries.insert(key.clone(), entry);
+        let news = entry.plan.cluster != plan.cluster
+            || entry.plan.deployment_uid != plan.deployment_uid
+            || plan.questions.iter().any(|question| !entry.plan.questions.contains(question));
+        let interval = plan.interval;
+        entry.plan = plan;
+        if news {
+            entry.failures = 0;
+        }
+        if entry.running {
+            entry.again |= news;
+            return;
+        }
+        let latest = now.saturating_add(if news { Duration::ZERO } else { interval });
+        if entry.due.is_none_or(|(due, _)| due > latest) {
+            self.plan(key, latest);
+        }
+    }
+
+    /// Forgets a cluster; the answer of a poll that runs is not wanted any more.
+    pub(super) fn remove(&mut self, key: &ObjectKey) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.running -= usize::from(entry.running);
+            if let Some(place) = entry.due {
+                self.timeline.remove(&place);
             }
         }
     }
 
-    /// The plan of a resource.
-    #[must_use]
-    pub fn plan(&self, key: &ObjectKey) -> Option<PollPlan> {
-        self.entries.get(key).map(|entry| entry.plan.clone())
-    }
-
-    /// The last answers about one cluster; those about another cluster of the same name do not count.
-    #[must_use]
-    pub fn view(&self, key: &ObjectKey, deployment_uid: &str) -> FlinkView {
-        let entry = self.entries.get(key).filter(|entry| entry.plan.deployment_uid == deployment_uid);
-        entry.map(|entry| entry.view.clone()).unwrap_or_default()
-    }
-
-    /// When the next poll is due.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Duration> {
-        self.entries.values().filter(|entry| !entry.in_flight).map(|entry| entry.due).min()
-    }
-
-    /// At most `limit` resources whose poll is due, those that wait longest first.
-    pub fn take_due(&mut self, now: Duration, limit: usize) -> Vec<ObjectKey> {
-        let mut due: Vec<(Duration, ObjectKey)> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| !entry.in_flight && entry.due <= now)
-            .map(|(key, entry)| (entry.due, key.clone()))
-            .collect();
-        due.sort();
-        due.truncate(limit);
-        for (_, key) in &due {
-            if let Some(entry) = self.entries.get_mut(key) {
-                entry.in_flight = true;
-            }
+    /// The cluster that has been due for longest, if any is; its poll counts as running until [`Schedule::finish`].
+    pub(super) fn take(&mut self, now: Duration) -> Option<(ObjectKey, PollPlan)> {
+        let (&(due, sequence), _) = self.timeline.first_key_value()?;
+        if due > now {
+            return None;
         }
-        due.into_iter().map(|(_, key)| key).collect()
+        let key = self.timeline.remove(&(due, sequence))?;
+        let entry = self.entries.get_mut(&key)?;
+        entry.due = None;
+        entry.running = true;
+        entry.polls += 1;
+        self.running += 1;
+        Some((key, entry.plan.clone()))
     }
 
-    /// Stores an answer. Returns whether it says something that a reconcile has not seen.
-    pub fn answered(
-        &mut self,
-        key: &ObjectKey,
-        deployment_uid: &str,
-        answer: Result<FlinkAnswer, FlinkFailure>,
-        now: Duration,
-    ) -> bool {
-        let Some(entry) = self.entries.get_mut(key) else { return false };
-        entry.in_flight = false;
-        if entry.plan.deployment_uid != deployment_uid {
-            entry.due = now;
-            return false;
+    /// Says how a poll ended.
+    pub(super) fn finish(&mut self, key: &ObjectKey, answered: bool, now: Duration) {
+        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.running) else { return };
+        entry.running = false;
+        self.running -= 1;
+        let again = std::mem::take(&mut entry.again);
+        entry.failures = if answered { 0 } else { entry.failures.saturating_add(1) };
+        let wait = if again { Duration::ZERO } else { wait(entry) };
+        self.plan(key, now.saturating_add(wait));
+    }
+
+    /// The current plan of a cluster.
+    pub(super) fn current(&self, key: &ObjectKey) -> Option<&PollPlan> {
+        self.entries.get(key).map(|entry| &entry.plan)
+    }
+
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.timeline.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running
+    }
+
+    fn plan(&mut self, key: &ObjectKey, at: Duration) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if let Some(place) = entry.due.take() {
+            self.timeline.remove(&place);
         }
-        let pause = entry.plan.interval.saturating_add(jitter(key, entry.plan.interval));
-        entry.due = now.saturating_add(pause);
-        match answer {
-            Ok(answer) => {
-                let news = entry.view.failure.is_some()
-                    || entry.view.answer.as_ref().is_none_or(|old| digest(old) != digest(&answer));
-                entry.view = FlinkView { answer: Some(answer), failure: None };
-                entry.failure_told = false;
-                news
-            }
-            Err(failure) => {
-                let since = entry.view.failure.as_ref().map_or(failure.since, |first| first.since);
-                let lasts = failure.since.duration_since(since).unsigned_abs() >= entry.plan.timeout;
-                let first = entry.view.failure.is_none();
-                entry.view.failure = Some(FlinkFailure { since, ..failure });
-                // While it fails, it is asked again soon.
-                entry.due = now.saturating_add(entry.plan.interval.min(RETRY));
-                let news = first || (lasts && !entry.failure_told);
-                entry.failure_told |= lasts;
-                news
-            }
-        }
+        self.sequence += 1;
+        let place = (at, self.sequence);
+        entry.due = Some(place);
+        self.timeline.insert(place, key.clone());
     }
 }
 
-/// The longest pause after a poll that failed.
-const RETRY: Duration = Duration::from_secs(3);
+/// The interval, a tenth longer or shorter so that clusters do not keep in step. One that does not answer is asked again
+/// soon, and then less and less often.
+fn wait(entry: &Entry) -> Duration {
+    let interval = entry.plan.interval;
+    if entry.failures > 0 {
+        let doublings = entry.failures.saturating_sub(1).min(8);
+        return interval.min(FIRST_BACK_OFF).saturating_mul(1 << doublings).min(LONGEST_BACK_OFF);
+    }
+    interval.mul_f64(0.9 + 0.2 * share(&entry.plan, entry.polls))
+}
 
-/// Up to a tenth of the interval, the same for one resource each time, so that many clusters are not asked at once.
-fn jitter(key: &ObjectKey, interval: Duration) -> Duration {
+/// A number from 0 to 1 that depends on the cluster and on the number of its poll only.
+fn share(plan: &PollPlan, poll: u64) -> f64 {
     let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    interval.mul_f64((hasher.finish() % 1000) as f64 / 10_000.0)
-}
-
-/// Everything of an answer that a decision could depend on. Times of asking, sizes and counters are left out: they
-/// change with every checkpoint of a healthy job.
-fn digest(answer: &FlinkAnswer) -> FlinkAnswer {
-    let mut digest = answer.clone();
-    digest.at = jiff::Timestamp::UNIX_EPOCH;
-    digest.cluster_info.remove("state-size");
-    if let Some(checkpoints) = &mut digest.checkpoints {
-        let ended = answer.jobs.iter().any(|job| job.job_id == checkpoints.job_id && job.state.is_terminal());
-        checkpoints.state_size = None;
-        checkpoints.in_progress_since = None;
-        if !ended {
-            checkpoints.completed.clear();
-        }
-    }
-    for job in &mut digest.jobs {
-        // Counts matter only as far as they decide whether the job runs.
-        job.state = job.effective_state();
-        job.tasks_total = 0;
-        job.tasks_running = 0;
-        job.tasks_finished = 0;
-    }
-    digest
+    (&plan.deployment_uid, poll).hash(&mut hasher);
+    let thousandths = u32::try_from(hasher.finish() % 1000).unwrap_or_default();
+    f64::from(thousandths) / 1000.0
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use api::JobStatusState;
-    use jiff::Timestamp;
-    use lifecycle::observed::{Checkpoints, JobOverview};
     use lifecycle::{FlinkCluster, Question};
 
-    fn plan(uid: &str, seconds: u64) -> PollPlan {
+    use super::*;
+
+    fn plan(name: &str, interval: u64, questions: Vec<Question>) -> PollPlan {
+        let cluster =
+            FlinkCluster { namespace: "ns".to_owned(), name: name.to_owned(), rest_port: 8081, tls: false };
         PollPlan {
-            cluster: FlinkCluster {
-                namespace: "ns".to_owned(),
-                name: "app".to_owned(),
-                rest_port: 8081,
-                tls: false,
-            },
-            deployment_uid: uid.to_owned(),
-            interval: Duration::from_secs(seconds),
+            cluster,
+            deployment_uid: format!("uid-{name}"),
+            interval: Duration::from_secs(interval),
             timeout: Duration::from_secs(10),
-            questions: Vec::new(),
+            questions,
         }
     }
 
-    fn answer(state: JobStatusState, size: i64) -> FlinkAnswer {
-        FlinkAnswer {
-            at: Timestamp::from_second(size).unwrap(),
-            cluster: "u".to_owned(),
-            jobs: vec![JobOverview {
-                job_id: "j".to_owned(),
-                name: "n".to_owned(),
-                state,
-                start_time: 0,
-                tasks_total: 1,
-                tasks_running: 1,
-                tasks_finished: 0,
-            }],
-            task_managers: Some(1),
-            cluster_info: [("state-size".to_owned(), size.to_string())].into(),
-            checkpoints: Some(Checkpoints {
-                job_id: "j".to_owned(),
-                state_size: Some(size),
-                ..Checkpoints::default()
-            }),
-            operations: [].into(),
-            failure_cause: None,
-            exceptions: Vec::new(),
-            metrics: None,
-        }
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("ns", name)
     }
 
-    fn failure(second: i64) -> FlinkFailure {
-        let since = Timestamp::from_second(second).unwrap();
-        FlinkFailure { since, unreachable: true, message: "refused".to_owned() }
-    }
-
-    fn seconds(seconds: u64) -> Duration {
+    fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
-    #[test]
-    fn wakes_only_for_news() {
-        let key = ObjectKey::new("ns", "app");
-        let mut schedule = Schedule::default();
-        schedule.set_plan(&key, Some(plan("u", 60)), seconds(0));
-        assert_eq!(schedule.take_due(seconds(0), 5), [key.clone()]);
-        assert!(schedule.take_due(seconds(0), 5).is_empty(), "one poll at a time");
-        assert!(schedule.answered(&key, "u", Ok(answer(JobStatusState::Running, 1)), seconds(0)));
-        assert!(!schedule.answered(&key, "u", Ok(answer(JobStatusState::Running, 2)), seconds(60)));
-        assert!(schedule.answered(&key, "u", Ok(answer(JobStatusState::Failed, 3)), seconds(120)));
+    fn names(schedule: &mut Schedule, now: Duration) -> Vec<String> {
+        std::iter::from_fn(|| schedule.take(now)).map(|(key, _)| key.name).collect()
     }
 
     #[test]
-    fn a_failure_is_told_at_its_beginning_and_when_it_lasts() {
-        let key = ObjectKey::new("ns", "app");
+    fn a_busy_cluster_is_asked_at_once_and_then_at_its_interval() {
         let mut schedule = Schedule::default();
-        schedule.set_plan(&key, Some(plan("u", 60)), seconds(0));
-        assert!(schedule.answered(&key, "u", Err(failure(0)), seconds(0)));
-        assert!(!schedule.answered(&key, "u", Err(failure(3)), seconds(3)));
-        assert!(schedule.answered(&key, "u", Err(failure(12)), seconds(12)));
-        assert!(!schedule.answered(&key, "u", Err(failure(15)), seconds(15)));
-        assert!(schedule.answered(&key, "u", Ok(answer(JobStatusState::Running, 1)), seconds(16)));
-        assert!(schedule.view(&key, "u").failure.is_none());
+        schedule.set(&key("a"), plan("a", 1, vec![]), at(5));
+        assert_eq!(names(&mut schedule, at(5)), ["a"]);
+        assert_eq!((schedule.running(), schedule.next_due()), (1, None));
+        schedule.finish(&key("a"), true, at(6));
+        let due = schedule.next_due().unwrap();
+        assert!(due >= Duration::from_millis(6900) && due <= Duration::from_millis(7100), "{due:?}");
     }
 
     #[test]
-    fn an_answer_of_another_cluster_is_dropped() {
-        let key = ObjectKey::new("ns", "app");
+    fn settled_clusters_are_spread_over_their_interval() {
         let mut schedule = Schedule::default();
-        schedule.set_plan(&key, Some(plan("old", 60)), seconds(0));
-        assert_eq!(schedule.take_due(seconds(0), 5).len(), 1);
-        schedule.set_plan(&key, Some(plan("new", 60)), seconds(1));
-        assert!(!schedule.answered(&key, "old", Ok(answer(JobStatusState::Running, 1)), seconds(2)));
-        assert_eq!(schedule.view(&key, "new"), FlinkView::default());
+        for number in 0..300 {
+            let name = number.to_string();
+            schedule.set(&key(&name), plan(&name, 60, vec![]), at(0));
+        }
+        for minute_part in 1..=6 {
+            let due = names(&mut schedule, at(minute_part * 10)).len();
+            assert!((25..=75).contains(&due), "{due} of 300 in one sixth of the interval");
+        }
     }
 
     #[test]
-    fn a_new_question_or_a_shorter_interval_brings_the_poll_forward() {
-        let key = ObjectKey::new("ns", "app");
+    fn a_new_question_is_asked_at_once() {
         let mut schedule = Schedule::default();
-        schedule.set_plan(&key, Some(plan("u", 60)), seconds(0));
-        schedule.take_due(seconds(0), 1);
-        schedule.answered(&key, "u", Ok(answer(JobStatusState::Running, 1)), seconds(0));
-        assert!(schedule.next_due() >= Some(seconds(60)));
-        schedule.set_plan(&key, Some(plan("u", 1)), seconds(10));
-        assert_eq!(schedule.next_due(), Some(seconds(11)));
-        let asks = PollPlan { questions: vec![Question::ClusterInfo], ..plan("u", 60) };
-        schedule.set_plan(&key, Some(asks), seconds(10));
-        assert_eq!(schedule.next_due(), Some(seconds(10)));
-        schedule.set_plan(&key, None, seconds(10));
-        assert_eq!(schedule.next_due(), None);
+        schedule.set(&key("a"), plan("a", 1, vec![]), at(0));
+        schedule.take(at(0));
+        schedule.finish(&key("a"), true, at(0));
+        schedule.set(&key("a"), plan("a", 60, vec![Question::ClusterInfo]), at(0));
+        assert_eq!(names(&mut schedule, at(0)), ["a"]);
+        schedule.set(&key("a"), plan("a", 60, vec![]), at(0));
+        schedule.set(&key("a"), plan("a", 60, vec![Question::ClusterInfo]), at(0));
+        schedule.finish(&key("a"), true, at(1));
+        assert_eq!(schedule.next_due(), Some(at(1)), "asked during the poll");
+    }
+
+    #[test]
+    fn a_shorter_interval_counts_at_once_and_a_longer_one_with_the_next_poll() {
+        let mut schedule = Schedule::default();
+        schedule.set(&key("a"), plan("a", 1, vec![]), at(0));
+        schedule.take(at(0));
+        schedule.finish(&key("a"), true, at(0));
+        schedule.set(&key("a"), plan("a", 60, vec![]), at(0));
+        assert!(schedule.next_due().unwrap() < at(2));
+        schedule.take(at(2));
+        schedule.finish(&key("a"), true, at(2));
+        assert!(schedule.next_due().unwrap() > at(50));
+        schedule.set(&key("a"), plan("a", 1, vec![]), at(10));
+        assert_eq!(schedule.next_due(), Some(at(11)));
+    }
+
+    #[test]
+    fn a_cluster_that_does_not_answer_is_asked_less_often() {
+        let mut schedule = Schedule::default();
+        schedule.set(&key("a"), plan("a", 60, vec![]), at(0));
+        let mut now = at(60);
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            schedule.take(now).unwrap();
+            schedule.finish(&key("a"), false, now);
+            let due = schedule.next_due().unwrap();
+            waits.push((due - now).as_secs());
+            now = due;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
+        schedule.take(now).unwrap();
+        schedule.finish(&key("a"), true, now);
+        assert!(schedule.next_due().unwrap() - now > at(50));
+    }
+
+    #[test]
+    fn what_was_removed_is_not_asked_again() {
+        let mut schedule = Schedule::default();
+        schedule.set(&key("a"), plan("a", 1, vec![]), at(0));
+        schedule.set(&key("b"), plan("b", 1, vec![]), at(0));
+        assert_eq!(schedule.take(at(0)).unwrap().0, key("a"));
+        schedule.remove(&key("a"));
+        schedule.remove(&key("b"));
+        schedule.finish(&key("a"), true, at(1));
+        assert_eq!((schedule.next_due(), schedule.len(), schedule.running()), (None, 0, 0));
     }
 }
