@@ -6,7 +6,9 @@ mod examples;
 mod figures;
 mod golden;
 mod kubernetes;
+mod namespaced;
 mod operator_pod;
+mod operator_process;
 mod scenarios;
 
 use std::process::ExitCode;
@@ -27,6 +29,7 @@ enum Check {
     Examples(examples::Arguments),
     Figures(figures::Arguments),
     Golden(golden::Arguments),
+    Namespaced(namespaced::Arguments),
     Scenarios(scenarios::Arguments),
 }
 
@@ -36,6 +39,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Examples(arguments) => examples::run(&arguments),
         Check::Figures(arguments) => figures::run(&arguments),
         Check::Golden(arguments) => golden::run(&arguments),
+        Check::Namespaced(arguments) => namespaced::run(&arguments),
         Check::Scenarios(arguments) => scenarios::run(&arguments),
     }
 }

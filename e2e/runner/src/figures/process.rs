@@ -1,8 +1,8 @@
 //! Figures of the binary outside a pod: its size, how fast it is ready, how fast it creates a cluster.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::print;
 use super::samples::Samples;
 use crate::kubernetes::{Cluster, Kind};
+use crate::operator_process::OperatorProcess;
 use crate::scenarios::specs::{Flink, session};
 
 const NAMESPACE: &str = "default";
@@ -38,11 +39,13 @@ pub(super) async fn measure(arguments: &Arguments) -> Result<()> {
     let cluster = Cluster::connect().await?;
     let mut starts = Vec::new();
     for _ in 0..arguments.starts {
-        starts.push(Operator::start(arguments).await?.ready_after);
+        let began = Instant::now();
+        starts.push(readiness(&mut start(arguments)?, began).await?);
     }
     let starts = Samples::new(starts).context("no starts")?;
     print("process start to ready, median", &starts.to_string(), "300 ms (Java: 2700–7000 ms)");
-    let operator = Operator::start(arguments).await?;
+    let mut operator = start(arguments)?;
+    readiness(&mut operator, Instant::now()).await?;
     let creations = Samples::new(creations(&cluster, arguments.creations).await?).context("no creations")?;
     print("create to JobManager Deployment created, median", &creations.to_string(), "60 ms (Java: 186 ms)");
     // Ends here, not earlier.
@@ -55,48 +58,20 @@ fn mega(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// A running operator; ends when it is dropped.
-struct Operator {
-    process: Child,
-    ready_after: Duration,
+fn start(arguments: &Arguments) -> Result<OperatorProcess> {
+    let mut command = Command::new(&arguments.binary);
+    command.arg("--conf-dir").arg(&arguments.conf_dir).stdout(Stdio::null()).stderr(Stdio::null());
+    OperatorProcess::start(command)
 }
 
-impl Operator {
-    async fn start(arguments: &Arguments) -> Result<Self> {
-        let address = free_address()?;
-        let began = Instant::now();
-        let process =
-            command(&arguments.binary, &arguments.conf_dir, address).spawn().context("the operator")?;
-        let mut operator = Self { process, ready_after: Duration::ZERO };
-        while !is_ready(address).await {
-            if let Some(status) = operator.process.try_wait()? {
-                anyhow::bail!("the operator ended: {status}");
-            }
-            ensure!(began.elapsed() < Duration::from_mins(1), "the operator is not ready after 60 s");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        operator.ready_after = began.elapsed();
-        Ok(operator)
+/// How long it takes until it is ready.
+async fn readiness(operator: &mut OperatorProcess, began: Instant) -> Result<Duration> {
+    while !is_ready(operator.address).await {
+        operator.must_run()?;
+        ensure!(began.elapsed() < Duration::from_mins(1), "the operator is not ready after a minute");
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
-}
-
-impl Drop for Operator {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn command(binary: &Path, conf_dir: &Path, address: SocketAddr) -> Command {
-    let mut command = Command::new(binary);
-    command.arg("--listen").arg(address.to_string()).arg("--conf-dir").arg(conf_dir);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-/// An address that nobody listens on at this moment.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+    Ok(began.elapsed())
 }
 
 /// Whether `/readyz` answers 200 now.

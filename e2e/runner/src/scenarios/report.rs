@@ -16,7 +16,8 @@ pub(super) async fn explain(space: &Space) {
 }
 
 async fn resources(space: &Space) {
-    for object in list(space, Kind::FlinkDeployment).await {
+    for mut object in list(space, Kind::FlinkDeployment).await {
+        object["metadata"]["managedFields"] = Value::Null;
         let status = serde_json::to_string_pretty(&object["status"]).unwrap_or_default();
         println!("FlinkDeployment {} {}\n{status}", name(&object), object["metadata"]);
     }

@@ -68,9 +68,18 @@ impl Space {
         access::grant(&self.name)
     }
 
-    /// Removes all of it. The operator has to let go of the resources, or the namespace stays.
+    /// Removes all of it. The operator has to let go of the resources; that it does not is an error, and then they are
+    /// removed without it.
     pub(crate) async fn close(&self) -> Result<()> {
         let removed = self.remove_namespace().await;
+        if removed.is_err() {
+            for deployment in self.cluster.list(Kind::FlinkDeployment, &self.name, "").await? {
+                let name = crate::kubernetes::name(&deployment);
+                let free = json!({"metadata": {"finalizers": null}});
+                self.cluster.patch(Kind::FlinkDeployment, &self.name, name, &free).await?;
+            }
+            self.cluster.delete(Kind::Namespace, "", &self.name).await?;
+        }
         let _ = fs::remove_dir_all(&self.data);
         removed
     }
