@@ -50,12 +50,13 @@ run_stage() {
 }
 
 # count_results STATUS LOG : prints how many passed and failed. Each of cargo's test programs says
-# `test result: …`, each of ours `N passed, N failed` (or `N equal, N differing`) in a line of its own;
+# `test result: …`, Python's `Ran N tests`, each of ours `N passed, N failed` (or `N equal, N differing`) in a line of its own;
 # a stage that says nothing of the kind counts as one.
 count_results() {
   awk -v status="$1" '
     /^test result: / { passed += $4; failed += $6; counted = 1 }
     /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; counted = 1 }
+    /^Ran [0-9]+ tests? in / { passed += $2; counted = 1 }
     /^[0-9]+ equal, [0-9]+ differing$/ { passed += $1; counted = 1 }
     END {
       if (!counted && status == 0) passed = 1
