@@ -292,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn an_interval_silences_repeats_until_it_has_passed() {
         let bench = bench();
-        let event = missing().at_most_every(Duration::from_secs(60));
+        let event = missing().at_most_every(Duration::from_mins(1));
         bench.record(&event).await;
         bench.clock.pass(Duration::from_secs(59));
         assert!(bench.record(&event).await.is_empty());

@@ -47,7 +47,7 @@ impl StatusWriter {
     {
         let ground = self.caches.state(resource.kind, &resource.key);
         let ground = ground.filter(|ground| ground.is(&resource.uid, &resource.resource_version));
-        let current = ground.and_then(|ground| status_of::<S>(ground.status));
+        let current = ground.map_or(Stored::Unknown, |ground| Stored::<S>::read(ground.status));
         let mut version = resource.resource_version.clone();
         for _ in 0..TRIES {
             match self.api.replace_status(resource.kind, &with_status(resource, &version, next)?).await {
@@ -66,11 +66,11 @@ impl StatusWriter {
             if !same_spec || !moved_on {
                 return Ok(None);
             }
-            let status = status_of::<S>(stored.data.get("status").cloned());
-            if status.as_ref().is_some_and(|status| status.as_ref() == Some(next)) {
+            let status = Stored::<S>::read(stored.data.get("status").cloned());
+            if matches!(&status, Stored::Status(status) if status == next) {
                 return Ok(Some(stored));
             }
-            if status.is_none() || status != current {
+            if matches!(status, Stored::Unknown) || status != current {
                 return Ok(None);
             }
             version = stored.metadata.resource_version.clone().unwrap_or_default();
@@ -106,11 +106,22 @@ fn with_status<S: Serialize>(
     Ok(object)
 }
 
-/// A stored status; `None` when it cannot be read, `Some(None)` when there is none.
-fn status_of<S: DeserializeOwned>(status: Option<Value>) -> Option<Option<S>> {
-    match status {
-        None | Some(Value::Null) => Some(None),
-        Some(status) => serde_json::from_value(status).ok().map(Some),
+/// A stored status.
+#[derive(PartialEq)]
+enum Stored<S> {
+    /// It cannot be read, or is not known.
+    Unknown,
+    /// There is none.
+    Nothing,
+    Status(S),
+}
+
+impl<S: DeserializeOwned> Stored<S> {
+    fn read(status: Option<Value>) -> Self {
+        match status {
+            None | Some(Value::Null) => Self::Nothing,
+            Some(status) => serde_json::from_value(status).map_or(Self::Unknown, Self::Status),
+        }
     }
 }
 

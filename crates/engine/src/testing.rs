@@ -55,6 +55,7 @@ struct State {
     failures: Vec<(String, ApiError, bool)>,
     watchers: Vec<(Kind, mpsc::UnboundedSender<WatchEvent>)>,
     bodies: VecDeque<Value>,
+    broken_watches: BTreeMap<&'static str, ApiError>,
 }
 
 /// The API server.
@@ -99,6 +100,11 @@ impl Cluster {
     /// The next call of that name has its effect, but its answer is this error.
     pub(crate) fn lose_answer_of_next(&self, call: &str, error: ApiError) {
         self.state.lock().unwrap().failures.push((call.to_owned(), error, true));
+    }
+
+    /// Watches over a kind only say this.
+    pub(crate) fn break_watch(&self, kind: Kind, error: ApiError) {
+        self.state.lock().unwrap().broken_watches.insert(kind.name, error);
     }
 
     /// The calls so far, as `verb Kind`.
@@ -300,6 +306,11 @@ impl KubernetesApi for Cluster {
     fn watch(&self, kind: Kind, _scope: &Scope) -> BoxStream<'static, WatchEvent> {
         let mut state = self.state.lock().unwrap();
         let (sender, receiver) = mpsc::unbounded();
+        if let Some(error) = state.broken_watches.get(kind.name).cloned() {
+            sender.unbounded_send(WatchEvent::Failed(error)).unwrap();
+            state.watchers.push((kind, sender));
+            return receiver.boxed();
+        }
         let all = state.objects.iter().filter(|((name, _), _)| *name == kind.name);
         let first = WatchEvent::Restarted(all.map(|(_, object)| object.clone()).collect());
         sender.unbounded_send(first).unwrap();

@@ -19,8 +19,14 @@ fn object(kind: Kind, name: &str, uid: &str, version: u64, content: Value) -> Dy
     object
 }
 
-fn deployment(uid: &str, version: u64, status: Value) -> DynamicObject {
-    object(Kind::FLINK_DEPLOYMENT, "app", uid, version, json!({"spec": {"image": "flink"}, "status": status}))
+fn deployment(uid: &str, version: u64, status: impl Into<Value>) -> DynamicObject {
+    object(
+        Kind::FLINK_DEPLOYMENT,
+        "app",
+        uid,
+        version,
+        json!({"spec": {"image": "flink"}, "status": status.into()}),
+    )
 }
 
 fn version(cache: &Cache<FlinkDeployment>) -> Option<String> {
@@ -84,9 +90,9 @@ fn a_new_list_removes_what_is_not_in_it_but_only_in_its_namespace() {
     cache.replace(Some("two"), vec![in_namespace("two", "a", 3)]);
     cache.put(in_namespace("one", "b", 7));
     let changes = cache.replace(Some("one"), vec![in_namespace("one", "b", 6), in_namespace("one", "c", 5)]);
-    let changed: BTreeMap<_, _> =
+    let still_there: BTreeMap<_, _> =
         changes.iter().map(|change| (change.key.name.as_str(), change.new.is_some())).collect();
-    assert_eq!(changed, BTreeMap::from([("a", false), ("c", true)]));
+    assert_eq!(still_there, BTreeMap::from([("a", false), ("c", true)]));
     assert_eq!(cache.list(Some("one")).len(), 2);
     assert_eq!(cache.list(Some("two")).len(), 1);
     assert_eq!(cache.list(None).len(), 3);

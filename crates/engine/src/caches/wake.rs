@@ -182,11 +182,9 @@ pub fn owner(metadata: &ObjectMeta) -> Option<ObjectKey> {
     let owner = owners
         .filter(|owner| owner.kind == api::FlinkDeployment::KIND)
         .find(|owner| owner.api_version.split('/').next() == Some(api::GROUP));
-    match owner {
-        Some(owner) => Some(ObjectKey { namespace, name: owner.name.clone() }),
-        None => {
-            let name = metadata.labels.as_ref()?.get("app")?.clone();
-            Some(ObjectKey { namespace, name })
-        }
-    }
+    let name = match owner {
+        Some(owner) => &owner.name,
+        None => metadata.labels.as_ref()?.get("app")?,
+    };
+    Some(ObjectKey::new(namespace, name))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use flink_client::answers::{self, CheckpointStatus, JobState, Operation};
+use flink_client::answers::{self, CheckpointStatistics, CheckpointStatus, JobState, Operation};
 use flink_client::{FlinkError, Missing, redact};
 use jiff::Timestamp;
 use lifecycle::observed::{
@@ -123,13 +123,12 @@ impl Poll<'_> {
             Question::Metrics { job_id } => self.metrics(job_id).await,
         };
         match asked {
-            Ok(()) => Ok(()),
             Err(Unanswered::TooSlow) => {
                 let message = "Flink answers too slowly".to_owned();
                 Err(Failure { unreachable: true, message })
             }
             Err(Unanswered::Flink(error)) if error.is_no_answer() => Err(Failure::from(&error)),
-            Err(Unanswered::Flink(_)) => Ok(()),
+            Ok(()) | Err(Unanswered::Flink(_)) => Ok(()),
             Err(Unanswered::Unsendable(message)) => Err(Failure::unsendable(message)),
         }
     }
@@ -161,7 +160,9 @@ impl Poll<'_> {
         let statistics = match self.cluster()?.checkpoints(&job_id.parse()?).await {
             Ok(statistics) => statistics,
             // Then it is known that there is nothing.
-            Err(FlinkError::NotFound { missing: Missing::Checkpointing, .. }) => Default::default(),
+            Err(FlinkError::NotFound { missing: Missing::Checkpointing, .. }) => {
+                CheckpointStatistics::default()
+            }
             Err(error) => return Err(error.into()),
         };
         let checkpoints = checkpoints(job_id, &statistics);

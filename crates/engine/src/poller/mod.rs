@@ -121,10 +121,12 @@ impl Poller {
             let known = state.known.get(&key).filter(|known| known.deployment_uid == plan.deployment_uid);
             known.map(|known| known.version.clone()).unwrap_or_default()
         };
+        let mut begun = Begun { poller: self, key: &key, over: false };
         let answer = ask::ask(&self.flink, self.clock.as_ref(), &plan, version).await;
         if let Err(failure) = &answer {
             tracing::debug!(namespace = %key.namespace, name = %key.name, "Flink poll: {}", failure.message);
         }
+        begun.over = true;
         let now = self.clock.monotonic();
         let mut state = self.state();
         state.schedule.finish(&key, answer.is_ok(), now);
@@ -136,6 +138,22 @@ impl Poller {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A poll that has begun. One that is dropped half-way, or panics, counts as not answered.
+struct Begun<'a> {
+    poller: &'a Poller,
+    key: &'a ObjectKey,
+    over: bool,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            let now = self.poller.clock.monotonic();
+            self.poller.state().schedule.finish(self.key, false, now);
+        }
     }
 }
 

@@ -42,10 +42,10 @@ impl Default for QueueConfig {
         Self {
             retry_initial: Duration::from_secs(5),
             retry_multiplier: 1.5,
-            retry_max: Duration::from_secs(300),
+            retry_max: Duration::from_mins(5),
             rate_limit: 60,
             rate_period: Duration::from_secs(15),
-            resync: Duration::from_secs(10 * 3600),
+            resync: Duration::from_hours(10),
         }
     }
 }
@@ -80,6 +80,19 @@ pub enum Outcome {
     Failed,
     /// The thing is gone: forget all about it.
     Gone,
+}
+
+impl QueueConfig {
+    /// When a key that has just failed runs again. A failure during the back-off of an earlier one does not count.
+    fn retry_at(&self, item: &mut Item, now: Duration) -> Duration {
+        if let Some(retry_at) = item.retry_at.filter(|retry_at| *retry_at > now) {
+            return retry_at;
+        }
+        item.failures = item.failures.saturating_add(1);
+        let retry_at = now.saturating_add(self.back_off(item.failures));
+        item.retry_at = Some(retry_at);
+        retry_at
+    }
 }
 
 #[derive(Debug, Default)]
@@ -133,19 +146,18 @@ impl<K: Clone + Eq + Hash> Queue<K> {
             }
             let key = key.clone();
             self.unschedule(&key);
-            match self.allowed_at(&key, now) {
-                Some(later) => self.schedule(&key, later),
-                None => {
-                    let limited = self.config.rate_limit > 0;
-                    let item = self.items.entry(key.clone()).or_default();
-                    item.running = true;
-                    if limited {
-                        item.starts.push_back(now);
-                    }
-                    self.running += 1;
-                    return Some(key);
-                }
+            if let Some(later) = self.allowed_at(&key, now) {
+                self.schedule(&key, later);
+                continue;
             }
+            let limited = self.config.rate_limit > 0;
+            let item = self.items.entry(key.clone()).or_default();
+            item.running = true;
+            if limited {
+                item.starts.push_back(now);
+            }
+            self.running += 1;
+            return Some(key);
         }
     }
 
@@ -159,15 +171,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
             Outcome::Gone => None,
             Outcome::After(delay) => Some(now.saturating_add(delay)),
             Outcome::OnChange => Some(now.saturating_add(self.config.resync)),
-            Outcome::Failed => match item.retry_at.filter(|retry_at| *retry_at > now) {
-                Some(retry_at) => Some(retry_at),
-                None => {
-                    item.failures = item.failures.saturating_add(1);
-                    let retry_at = now.saturating_add(self.config.back_off(item.failures));
-                    item.retry_at = Some(retry_at);
-                    Some(retry_at)
-                }
-            },
+            Outcome::Failed => Some(self.config.retry_at(item, now)),
         };
         if outcome != Outcome::Failed {
             item.failures = 0;
@@ -326,7 +330,7 @@ mod tests {
             assert_eq!(queue.take(now), Some("a"));
             queue.finish(&"a", Outcome::Failed, now);
             let due = queue.next_due().unwrap();
-            waits.push(due - now);
+            waits.push(due.saturating_sub(now));
             now = due;
         }
         assert_eq!(waits[..3], [at(5), Duration::from_millis(7500), Duration::from_millis(11250)]);

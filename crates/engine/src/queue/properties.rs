@@ -98,7 +98,7 @@ impl Model {
             for window in starts.windows(self.config.rate_limit + 1) {
                 let first = window.first().copied().unwrap_or_default();
                 let last = window.last().copied().unwrap_or_default();
-                assert!(last - first >= self.config.rate_period, "{key} beyond its rate limit");
+                assert!(last.saturating_sub(first) >= self.config.rate_period, "{key} beyond its rate limit");
             }
         }
     }

@@ -1,0 +1,294 @@
+//! What happens when: watches feed the caches, changes and polls wake resources, runs end. All of it without tasks,
+//! timers or waiting, so that a simulation can drive exactly this.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::caches::{Cached, Cause, Entry, JOB_MANAGER_SELECTOR, ResourceId};
+use crate::engine::Engine;
+use crate::metrics::{Metrics, UNKNOWN_STATE};
+use crate::ports::{ApiError, Kind, ObjectKey, Scope, WatchEvent};
+use crate::queue::{Outcome, Queue, QueueConfig};
+
+/// Brings the resources of one kind to where they should be.
+#[async_trait]
+pub trait Reconciler: Send + Sync {
+    /// Which kind.
+    fn kind(&self) -> Kind;
+
+    /// One pass over one resource. Never runs twice at once for the same one.
+    async fn reconcile(&self, key: &ObjectKey) -> Outcome;
+}
+
+/// A watch that has to be kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Watched {
+    /// Over which kind.
+    pub kind: Kind,
+    /// Over which objects.
+    pub scope: Scope,
+}
+
+/// What is watched, and which resources are reconciled.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Namespaces (`kubernetes.operator.watched.namespaces`); all when empty.
+    pub namespaces: Vec<String>,
+    /// Label selector for our resources (`kubernetes.operator.label.selector`), not for what belongs to them.
+    pub labels: Option<String>,
+}
+
+/// Kinds that may be missing from a cluster: without their CRD there are no resources of them.
+const OPTIONAL: [Kind; 2] = [Kind::FLINK_SESSION_JOB, Kind::FLINK_STATE_SNAPSHOT];
+
+impl Selection {
+    /// The watches over `kinds` and over JobManager Deployments.
+    #[must_use]
+    pub fn watches(&self, kinds: &[Kind]) -> Vec<Watched> {
+        let mut namespaces: Vec<Option<String>> = self.namespaces.iter().cloned().map(Some).collect();
+        if namespaces.is_empty() {
+            namespaces.push(None);
+        }
+        let mut watches = Vec::new();
+        for namespace in namespaces {
+            for kind in kinds {
+                let scope = Scope { namespace: namespace.clone(), labels: self.labels.clone() };
+                watches.push(Watched { kind: *kind, scope });
+            }
+            let labels = Some(JOB_MANAGER_SELECTOR.to_owned());
+            watches.push(Watched { kind: Kind::DEPLOYMENT, scope: Scope { namespace, labels } });
+        }
+        watches
+    }
+}
+
+#[derive(Debug, Default)]
+struct WatchState {
+    /// Whether what exists has been listed once.
+    listed: bool,
+    /// Why it does not go on at the moment.
+    failure: Option<ApiError>,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: Queue<ResourceId>,
+    watches: HashMap<Watched, WatchState>,
+    /// Namespaces (`None`: all) of which everything that exists is known.
+    known: HashSet<Option<String>>,
+}
+
+/// The engine's own course of events.
+pub struct Control {
+    engine: Engine,
+    kinds: HashSet<Kind>,
+    watches: Vec<Watched>,
+    state: Mutex<State>,
+}
+
+impl Control {
+    /// Reconciles resources of `kinds` as far as `selection` goes, and keeps what else it watches in the caches.
+    #[must_use]
+    pub fn new(engine: Engine, kinds: &[Kind], selection: &Selection, queue: QueueConfig) -> Self {
+        let mut watched = kinds.to_vec();
+        // What a session cluster is used by decides whether it may be deleted.
+        if !watched.contains(&Kind::FLINK_SESSION_JOB) {
+            watched.push(Kind::FLINK_SESSION_JOB);
+        }
+        let watches = selection.watches(&watched);
+        let states = watches.iter().map(|watch| (watch.clone(), WatchState::default())).collect();
+        let state = State { queue: Queue::new(queue), watches: states, known: HashSet::new() };
+        Self { engine, kinds: kinds.iter().copied().collect(), watches, state: Mutex::new(state) }
+    }
+
+    /// The parts.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The watches that have to be kept, and whose events are given to [`Control::watched`].
+    #[must_use]
+    pub fn watches(&self) -> &[Watched] {
+        &self.watches
+    }
+
+    /// Takes an event of a watch.
+    ///
+    /// Nothing is reconciled in a namespace before everything that exists there is known: what is not listed yet must
+    /// not look as if it were missing.
+    pub fn watched(&self, watch: &Watched, event: WatchEvent) {
+        let Watched { kind, scope } = watch;
+        let now = self.engine.clock.monotonic();
+        let (listed, failure) = match &event {
+            WatchEvent::Restarted(_) => (true, None),
+            WatchEvent::Applied(_) | WatchEvent::Deleted(_) => (false, None),
+            WatchEvent::Failed(error) => {
+                tracing::warn!(kind = %kind, namespace = scope.namespace.as_deref(), "a watch failed: {error}");
+                (is_absent(*kind, error), Some(error.clone()))
+            }
+        };
+        let wakes = self.engine.caches.apply(*kind, scope.namespace.as_deref(), event);
+        let mut state = self.state();
+        let watch_state = state.watches.entry(watch.clone()).or_default();
+        watch_state.listed |= listed;
+        watch_state.failure = failure;
+        if !state.known.contains(&scope.namespace) {
+            if state.is_listed(scope.namespace.as_deref()) {
+                state.known.insert(scope.namespace.clone());
+                drop(state);
+                self.wake_all(scope.namespace.as_deref(), now);
+            }
+            return;
+        }
+        for wake in wakes.into_iter().filter(|wake| self.kinds.contains(&wake.resource.kind)) {
+            if wake.cause == Cause::Status && state.queue.is_running(&wake.resource) {
+                continue;
+            }
+            state.queue.wake(&wake.resource, now);
+        }
+    }
+
+    /// Asks for a pass over every resource, for instance because the operator's configuration has changed.
+    pub fn wake_everything(&self) {
+        let now = self.engine.clock.monotonic();
+        let known: Vec<Option<String>> = self.state().known.iter().cloned().collect();
+        for namespace in known {
+            self.wake_all(namespace.as_deref(), now);
+        }
+    }
+
+    fn wake_all(&self, namespace: Option<&str>, now: Duration) {
+        let caches = &self.engine.caches;
+        let mut keys = Vec::new();
+        for kind in &self.kinds {
+            let of_kind = match *kind {
+                Kind::FLINK_DEPLOYMENT => keys_of(&caches.flink_deployments.list(namespace)),
+                Kind::FLINK_SESSION_JOB => keys_of(&caches.flink_session_jobs.list(namespace)),
+                Kind::FLINK_STATE_SNAPSHOT => keys_of(&caches.flink_state_snapshots.list(namespace)),
+                _ => Vec::new(),
+            };
+            keys.extend(of_kind.into_iter().map(|key| ResourceId::new(*kind, key)));
+        }
+        let mut state = self.state();
+        for key in keys {
+            state.queue.wake(&key, now);
+        }
+    }
+
+    /// Asks for a pass over one resource now, for instance because its Flink cluster said something new.
+    pub fn wake(&self, resource: &ResourceId) {
+        let now = self.engine.clock.monotonic();
+        self.state().queue.wake(resource, now);
+    }
+
+    /// The next resource to reconcile. It counts as running until [`Control::finish`].
+    #[must_use]
+    pub fn take(&self) -> Option<ResourceId> {
+        let now = self.engine.clock.monotonic();
+        self.state().queue.take(now)
+    }
+
+    /// Says how a pass over a resource ended.
+    pub fn finish(&self, resource: &ResourceId, outcome: Outcome) {
+        let now = self.engine.clock.monotonic();
+        self.state().queue.finish(resource, outcome, now);
+    }
+
+    /// When the next resource becomes due, in [`crate::ports::Clock::monotonic`] time.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        self.state().queue.next_due()
+    }
+
+    /// Why not everything that exists is known yet; `None` when it is.
+    #[must_use]
+    pub fn not_ready(&self) -> Option<String> {
+        let state = self.state();
+        let mut missing: Vec<String> = state
+            .watches
+            .iter()
+            .filter(|(_, state)| !state.listed)
+            .map(|(watch, state)| {
+                let place = watch.scope.namespace.as_deref().unwrap_or("all namespaces");
+                let reason = state.failure.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+                format!("{} of {place}{reason}", watch.kind.plural)
+            })
+            .collect();
+        missing.sort();
+        (!missing.is_empty()).then(|| format!("not listed yet: {}", missing.join("; ")))
+    }
+
+    /// A watch that cannot be kept until somebody changes something, such as RBAC rules or missing CRDs, and of which
+    /// nothing was ever seen (`kubernetes.operator.startup.stop-on-informer-error`).
+    #[must_use]
+    pub fn hopeless_watch(&self) -> Option<(Watched, ApiError)> {
+        self.state().watches.iter().filter(|(_, state)| !state.listed).find_map(|(watch, state)| {
+            let error = state.failure.as_ref()?;
+            let hopeless = matches!(error, ApiError::Forbidden { .. } | ApiError::NotFound { .. });
+            hopeless.then(|| (watch.clone(), error.clone()))
+        })
+    }
+
+    /// Brings the metrics of queue, poller and resources up to date; to be called before they are shown.
+    pub fn publish(&self) {
+        let metrics = &self.engine.metrics;
+        let now = self.engine.clock.monotonic();
+        let (polls, polling) = self.engine.poller.counts();
+        metrics.set_polls(polls, polling);
+        metrics.set_ready(self.not_ready().is_none());
+        {
+            let state = self.state();
+            metrics.set_queue(state.queue.due(now), state.queue.scheduled(), state.queue.running());
+        }
+        let caches = &self.engine.caches;
+        count(metrics, Kind::FLINK_DEPLOYMENT, &caches.flink_deployments.list(None), |it| {
+            it.status.as_ref().and_then(|status| status.lifecycle_state).map(api::LifecycleState::as_str)
+        });
+        count(metrics, Kind::FLINK_SESSION_JOB, &caches.flink_session_jobs.list(None), |it| {
+            it.status.as_ref().and_then(|status| status.lifecycle_state).map(api::LifecycleState::as_str)
+        });
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_listed(&self, namespace: Option<&str>) -> bool {
+        self.watches
+            .iter()
+            .filter(|(watch, _)| watch.scope.namespace.as_deref() == namespace)
+            .all(|(_, state)| state.listed)
+    }
+}
+
+/// Whether the failure says that the kind is not installed, and it need not be.
+fn is_absent(kind: Kind, error: &ApiError) -> bool {
+    OPTIONAL.contains(&kind) && matches!(error, ApiError::NotFound { .. })
+}
+
+fn keys_of<T: Cached>(entries: &[Entry<T>]) -> Vec<ObjectKey> {
+    entries.iter().map(|entry| ObjectKey::of(entry.metadata())).collect()
+}
+
+fn count<T: Cached>(
+    metrics: &Metrics,
+    kind: Kind,
+    entries: &[Entry<T>],
+    state: impl Fn(&T) -> Option<&'static str>,
+) {
+    let mut by_state: HashMap<&str, i64> = HashMap::new();
+    for entry in entries {
+        let state = match entry {
+            Entry::Good(object) => state(object).unwrap_or(api::LifecycleState::Created.as_str()),
+            Entry::Bad(_) => UNKNOWN_STATE,
+        };
+        *by_state.entry(state).or_default() += 1;
+    }
+    metrics.set_resources(kind, &by_state);
+}

@@ -1,0 +1,83 @@
+//! The parts of the engine, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flink_client::Transport;
+
+use crate::caches::Caches;
+use crate::events::EventRecorder;
+use crate::executor::Executor;
+use crate::flink::{Flink, FlinkAddresses, MeteredTransport};
+use crate::kubernetes::MeteredKubernetes;
+use crate::metrics::{Metrics, MetricsError};
+use crate::poller::Poller;
+use crate::ports::{Clock, KubernetesApi};
+use crate::status::StatusWriter;
+
+/// What reconcilers are built from. Everything in it is shared.
+#[derive(Clone)]
+pub struct Engine {
+    /// The API server, measured.
+    pub api: Arc<dyn KubernetesApi>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is watched.
+    pub caches: Arc<Caches>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// Tells users.
+    pub events: Arc<EventRecorder>,
+    /// Performs effects.
+    pub executor: Arc<Executor>,
+    /// Writes statuses.
+    pub status: Arc<StatusWriter>,
+    /// Asks Flink clusters.
+    pub poller: Arc<Poller>,
+}
+
+/// The ways out that an engine is built over.
+pub struct Ways {
+    /// To Kubernetes.
+    pub api: Arc<dyn KubernetesApi>,
+    /// To Flink.
+    pub transport: Arc<dyn Transport>,
+    /// Where Flink clusters are.
+    pub addresses: FlinkAddresses,
+    /// To the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet. `flink_time_limit` is for each call of an effect to Flink
+    /// (`kubernetes.operator.flink.client.timeout`); polls have the limit of their plan.
+    pub fn new(ways: Ways, flink_time_limit: Duration) -> Result<Self, MetricsError> {
+        let Ways { api, transport, addresses, clock } = ways;
+        let metrics = Arc::new(Metrics::new()?);
+        let api: Arc<dyn KubernetesApi> =
+            Arc::new(MeteredKubernetes::new(api, Arc::clone(&clock), Arc::clone(&metrics)));
+        let transport = MeteredTransport::new(transport, Arc::clone(&clock), Arc::clone(&metrics));
+        let flink = Flink::new(Arc::new(transport), addresses);
+        let caches = Arc::new(Caches::default());
+        let events = Arc::new(EventRecorder::new(Arc::clone(&api), Arc::clone(&clock)));
+        let executor = Executor::new(
+            Arc::clone(&api),
+            Arc::clone(&caches),
+            Arc::clone(&events),
+            flink.clone(),
+            flink_time_limit,
+        );
+        let status = StatusWriter::new(Arc::clone(&api), Arc::clone(&caches));
+        let poller = Poller::new(flink, Arc::clone(&clock));
+        Ok(Self {
+            api,
+            clock,
+            caches,
+            metrics,
+            events,
+            executor: Arc::new(executor),
+            status: Arc::new(status),
+            poller: Arc::new(poller),
+        })
+    }
+}
