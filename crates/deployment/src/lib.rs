@@ -6,4 +6,4 @@ mod memory;
 mod reconciler;
 mod undecodable;
 
-pub use reconciler::{DeploymentReconciler, Parts, Pass};
+pub use reconciler::DeploymentReconciler;

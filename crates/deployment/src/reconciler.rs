@@ -4,12 +4,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use api::FlinkDeployment;
-use engine::caches::{Caches, Entry};
-use engine::executor::Executor;
-use engine::poller::Poller;
-use engine::ports::{ApiError, Clock, Kind, KubernetesApi, ObjectKey};
+use async_trait::async_trait;
+use engine::caches::Entry;
+use engine::control::Reconciler;
+use engine::Engine;
+use engine::ports::{ApiError, Kind, ObjectKey};
+use engine::queue::Outcome;
 use engine::resource::Resource;
-use engine::status::StatusWriter;
 use flink_conf::OperatorDefaults;
 use lifecycle::observed::{FlinkView, JobManager};
 use lifecycle::{Context, Observed, Requeue, decide, reads};
@@ -23,52 +24,26 @@ const ROUNDS: usize = 8;
 
 /// What one pass came to.
 #[derive(Debug)]
-pub enum Pass {
+pub(crate) enum Pass {
     /// The resource does not exist any more.
     Gone,
     /// Look again after this time, or when something changes.
     Again(Option<Duration>),
-    /// The API server did not let the pass come to an end.
-    Failed(ApiError),
 }
 
-/// Everything that a pass uses; shared by all passes.
+/// Brings FlinkDeployments to where they should be.
 pub struct DeploymentReconciler {
-    pub(crate) api: Arc<dyn KubernetesApi>,
-    pub(crate) caches: Arc<Caches>,
-    pub(crate) poller: Arc<Poller>,
-    pub(crate) executor: Arc<Executor>,
-    pub(crate) status: Arc<StatusWriter>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) engine: Engine,
     files: OperatorFiles,
     defaults: RwLock<Arc<OperatorDefaults>>,
     memories: Memories,
 }
 
-/// The parts of the engine that the reconciler is built on.
-#[derive(Clone)]
-pub struct Parts {
-    /// The API server.
-    pub api: Arc<dyn KubernetesApi>,
-    /// What is watched.
-    pub caches: Arc<Caches>,
-    /// The Flink poller.
-    pub poller: Arc<Poller>,
-    /// Performs effects.
-    pub executor: Arc<Executor>,
-    /// Writes status.
-    pub status: Arc<StatusWriter>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
-
 impl DeploymentReconciler {
     /// A reconciler that remembers nothing.
     #[must_use]
-    pub fn new(parts: Parts, defaults: OperatorDefaults, files: OperatorFiles) -> Self {
-        let Parts { api, caches, poller, executor, status, clock } = parts;
-        let defaults = RwLock::new(Arc::new(defaults));
-        Self { api, caches, poller, executor, status, clock, files, defaults, memories: Memories::default() }
+    pub fn new(engine: Engine, defaults: OperatorDefaults, files: OperatorFiles) -> Self {
+        Self { engine, files, defaults: RwLock::new(Arc::new(defaults)), memories: Memories::default() }
     }
 
     /// Replaces the operator's configuration; the next decision about each resource uses it.
@@ -80,20 +55,18 @@ impl DeploymentReconciler {
         Arc::clone(&self.defaults.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One pass.
-    pub async fn pass(&self, key: &ObjectKey) -> Pass {
+    /// One pass: observe, decide, record, execute, as often as the decisions ask for it.
+    async fn pass(&self, key: &ObjectKey) -> Result<Pass, ApiError> {
         for _ in 0..ROUNDS {
-            match self.round(key).await {
-                Ok(Round::Again) => {}
-                Ok(Round::Done(pass)) => return pass,
-                Err(error) => return Pass::Failed(error),
+            if let Round::Done(pass) = self.round(key).await? {
+                return Ok(pass);
             }
         }
-        Pass::Again(Some(Duration::ZERO))
+        Ok(Pass::Again(Some(Duration::ZERO)))
     }
 
     async fn round(&self, key: &ObjectKey) -> Result<Round, ApiError> {
-        match self.caches.flink_deployments.get(key) {
+        match self.engine.caches.flink_deployments.get(key) {
             None => {
                 self.forget(key);
                 Ok(Round::Done(Pass::Gone))
@@ -108,14 +81,14 @@ impl DeploymentReconciler {
         let identity = Resource::new(Kind::FLINK_DEPLOYMENT, &resource.metadata);
         let mut memory = self.memories.of(key, &identity.uid);
         let defaults = self.defaults();
-        let context = Context { now: self.clock.now(), defaults: &defaults, files: &self.files };
+        let context = Context { now: self.engine.clock.now(), defaults: &defaults, files: &self.files };
         let observed = self.observe(key, resource, &memory, &context).await;
         let decision = decide(resource, &observed, &context);
         let generation = identity.generation.unwrap_or_default();
 
         let recorded = resource.status.as_ref() != Some(&decision.status) && decision.status != no_status();
         let identity = if recorded {
-            match self.status.write(&identity, &decision.status).await? {
+            match self.engine.status.write(&identity, &decision.status).await? {
                 Some(written) => Resource::new(Kind::FLINK_DEPLOYMENT, &written.metadata),
                 // Somebody else was faster: everything is looked at again.
                 None => return Ok(Round::Again),
@@ -123,7 +96,7 @@ impl DeploymentReconciler {
         } else {
             identity
         };
-        self.poller.set_plan(key, decision.poll);
+        self.engine.poller.set_plan(key, decision.poll);
 
         let works = decision.effects.iter().any(is_work);
         if works {
@@ -132,7 +105,7 @@ impl DeploymentReconciler {
         if let Some(newest) = newest_exception(&observed) {
             memory.exceptions_reported = Some(newest);
         }
-        let performed = self.executor.perform(&identity, decision.effects).await;
+        let performed = self.engine.executor.perform(&identity, decision.effects).await;
         if let Some(attempt) = performed.created_attempt {
             memory.created_attempt = Some(attempt);
         }
@@ -145,11 +118,11 @@ impl DeploymentReconciler {
             }
             Some(failure) if failure.look_again => true,
             Some(failure) => {
-                memory.failed(failure.action, failure.message, generation, self.clock.now());
+                memory.failed(failure.action, failure.message, generation, self.engine.clock.now());
                 true
             }
         };
-        let left = memory.back_off_left(generation, self.clock.now());
+        let left = memory.back_off_left(generation, self.engine.clock.now());
         self.memories.put(key, memory);
         if again {
             return Ok(Round::Again);
@@ -173,14 +146,14 @@ impl DeploymentReconciler {
     ) -> Observed {
         let uid = resource.metadata.uid.as_deref().unwrap_or_default();
         let generation = resource.metadata.generation.unwrap_or_default();
-        let cached = self.caches.job_managers.get(key);
+        let cached = self.engine.caches.job_managers.get(key);
         let job_manager = cached
             .as_ref()
             .and_then(Entry::good)
             .map(|deployment| JobManager::from_deployment(deployment, uid));
         let available = job_manager.as_ref().is_some_and(JobManager::is_available);
         let wanted = reads(resource, available, context);
-        let api = self.api.as_ref();
+        let api = self.engine.api.as_ref();
         let pods = if wanted.pods && job_manager.is_some() {
             known(key, live::pod_problems(api, key).await).unwrap_or_default()
         } else {
@@ -194,14 +167,14 @@ impl DeploymentReconciler {
         };
         let flink = job_manager
             .as_ref()
-            .map_or_else(FlinkView::default, |job_manager| self.poller.view(key, &job_manager.uid));
+            .map_or_else(FlinkView::default, |job_manager| self.engine.poller.view(key, &job_manager.uid));
         Observed {
             job_manager,
             pods,
             flink,
             ha,
             owned_ingress,
-            session_jobs: self.caches.session_jobs_of(key),
+            session_jobs: self.engine.caches.session_jobs_of(key),
             created_attempt: memory.created_attempt.clone(),
             exceptions_reported: memory.exceptions_reported,
             failure: memory.failure(generation, context.now),
@@ -209,8 +182,27 @@ impl DeploymentReconciler {
     }
 
     fn forget(&self, key: &ObjectKey) {
-        self.poller.forget(key);
+        self.engine.poller.forget(key);
         self.memories.forget(key);
+    }
+}
+
+#[async_trait]
+impl Reconciler for DeploymentReconciler {
+    fn kind(&self) -> Kind {
+        Kind::FLINK_DEPLOYMENT
+    }
+
+    async fn reconcile(&self, key: &ObjectKey) -> Outcome {
+        match self.pass(key).await {
+            Ok(Pass::Gone) => Outcome::Gone,
+            Ok(Pass::Again(Some(delay))) => Outcome::After(delay),
+            Ok(Pass::Again(None)) => Outcome::OnChange,
+            Err(error) => {
+                tracing::warn!(resource = %key, %error, "the pass did not come to its end");
+                Outcome::Failed
+            }
+        }
     }
 }
 

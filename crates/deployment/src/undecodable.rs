@@ -32,11 +32,11 @@ impl DeploymentReconciler {
         if status.error.as_deref() != Some(text.as_str()) {
             status.error = Some(text);
             status.lifecycle_state = Some(status.lifecycle_state());
-            if self.status.write(&identity, &status).await?.is_none() {
+            if self.engine.status.write(&identity, &status).await?.is_none() {
                 return Ok(Round::Again);
             }
             let event = EventRecord::warning(Reason::ValidationError, Component::Operator, message);
-            self.executor.perform(&identity, vec![Effect::Event(event)]).await;
+            self.engine.executor.perform(&identity, vec![Effect::Event(event)]).await;
         }
         Ok(Round::Done(Pass::Again(None)))
     }

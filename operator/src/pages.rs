@@ -1,0 +1,34 @@
+//! What the probes and the metrics page show.
+
+use std::sync::Arc;
+
+use engine::control::Control;
+
+use crate::http::Pages;
+
+/// Pages of a running operator.
+pub(crate) struct OperatorPages {
+    control: Arc<Control>,
+}
+
+impl OperatorPages {
+    pub(crate) fn new(control: Arc<Control>) -> Self {
+        Self { control }
+    }
+}
+
+impl Pages for OperatorPages {
+    /// The process answers, which is all that a restart could mend.
+    fn unhealthy(&self) -> Option<String> {
+        None
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        self.control.not_ready()
+    }
+
+    fn metrics(&self) -> String {
+        self.control.publish();
+        self.control.engine().metrics.text().unwrap_or_else(|error| format!("# {error}\n"))
+    }
+}
