@@ -2,4 +2,5 @@
 
 pub mod api_server;
 pub mod clock;
+pub mod conformance;
 pub mod world;

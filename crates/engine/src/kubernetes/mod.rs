@@ -89,6 +89,17 @@ fn body(object: &DynamicObject) -> Result<Value, ApiError> {
     serde_json::to_value(object).map_err(|error| ApiError::Invalid { code: 400, message: error.to_string() })
 }
 
+/// A uid in a patch is a precondition for us. The API server calls it a change of an immutable field when it is not the
+/// object's (status and deletions answer with a conflict by themselves).
+fn other_uid(error: ApiError) -> ApiError {
+    match error {
+        ApiError::Invalid { code: 422, message } if message.contains("metadata.uid: Invalid value") => {
+            ApiError::Conflict { message }
+        }
+        error => error,
+    }
+}
+
 /// Reads an object of an answer; objects in lists do not say their kind.
 fn read_object(kind: Kind, answer: Value) -> Result<DynamicObject, ApiError> {
     let mut object: DynamicObject =
@@ -151,7 +162,7 @@ impl KubernetesApi for Kubernetes {
             .query("fieldManager", FIELD_MANAGER)
             .query("force", "true")
             .content("application/apply-patch+yaml", &body(object)?);
-        self.object(kind, request).await
+        self.object(kind, request).await.map_err(other_uid)
     }
 
     async fn replace_status(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
@@ -170,7 +181,7 @@ impl KubernetesApi for Kubernetes {
         let request = Request::new(Method::PATCH, path(kind, key))
             .query("fieldManager", FIELD_MANAGER)
             .content("application/merge-patch+json", part);
-        self.object(kind, request).await
+        self.object(kind, request).await.map_err(other_uid)
     }
 
     async fn delete(&self, kind: Kind, key: &ObjectKey, options: &DeleteOptions) -> Result<(), ApiError> {
@@ -203,6 +214,15 @@ mod tests {
             "/apis/flink.apache.org/v1beta1/namespaces/ns/flinkdeployments/a"
         );
         assert_eq!(collection(Kind::DEPLOYMENT, None), "/apis/apps/v1/deployments");
+    }
+
+    #[test]
+    fn another_uid_is_a_conflict() {
+        let message = "ConfigMap \"a\" is invalid: metadata.uid: Invalid value: \"1\": field is immutable";
+        let error = |text: &str| ApiError::Invalid { code: 422, message: text.to_owned() };
+        assert_eq!(other_uid(error(message)), ApiError::Conflict { message: message.to_owned() });
+        let other = error("ConfigMap \"a\" is invalid: data: Invalid value");
+        assert_eq!(other_uid(other.clone()), other);
     }
 
     #[test]

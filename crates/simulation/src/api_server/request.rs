@@ -138,7 +138,7 @@ impl State {
         self.admit(kind, &key.name)?;
         let wanted = text(&object, "/metadata/uid").unwrap_or_default();
         if !wanted.is_empty() && wanted != uid(&live.object) {
-            return Err(invalid(kind, &key.name, "metadata.uid: Invalid value: field is immutable"));
+            return Err(other_uid(kind, &key.name, wanted, uid(&live.object)));
         }
         for field in SYSTEM {
             match live.object.pointer("/metadata").and_then(|metadata| metadata.get(field)) {
