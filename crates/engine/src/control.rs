@@ -93,12 +93,12 @@ impl Control {
     /// Reconciles resources of `kinds` as far as `selection` goes, and keeps what else it watches in the caches.
     #[must_use]
     pub fn new(engine: Engine, kinds: &[Kind], selection: &Selection, queue: QueueConfig) -> Self {
-        let mut watched = kinds.to_vec();
+        let mut all_kinds = kinds.to_vec();
         // What a session cluster is used by decides whether it may be deleted.
-        if !watched.contains(&Kind::FLINK_SESSION_JOB) {
-            watched.push(Kind::FLINK_SESSION_JOB);
+        if !all_kinds.contains(&Kind::FLINK_SESSION_JOB) {
+            all_kinds.push(Kind::FLINK_SESSION_JOB);
         }
-        let watches = selection.watches(&watched);
+        let watches = selection.watches(&all_kinds);
         let states = watches.iter().map(|watch| (watch.clone(), WatchState::default())).collect();
         let state = State { queue: Queue::new(queue), watches: states, known: HashSet::new() };
         Self { engine, kinds: kinds.iter().copied().collect(), watches, state: Mutex::new(state) }

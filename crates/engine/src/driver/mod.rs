@@ -123,8 +123,8 @@ impl Driver {
     fn begin(&self, reconciles: &mut JoinSet<()>, polls: &mut JoinSet<()>) {
         while reconciles.len() < self.config.reconciles.max(1) {
             let Some(resource) = self.control.take() else { break };
-            let reconciler = self.reconcilers.get(&resource.kind).cloned();
-            reconciles.spawn(work::reconcile(Arc::clone(&self.control), reconciler, resource));
+            let by = self.reconcilers.get(&resource.kind).cloned();
+            reconciles.spawn(work::reconcile(Arc::clone(&self.control), by, resource));
         }
         while polls.len() < self.config.polls.max(1) {
             let Some(poll) = self.control.engine().poller.take() else { break };

@@ -40,7 +40,8 @@ struct Restless(AtomicUsize);
 #[async_trait]
 impl Transport for Restless {
     async fn send(&self, _: &Endpoint, _: RestRequest) -> Result<RestResponse, TransportError> {
-        let state = if self.0.fetch_add(1, Ordering::SeqCst) % 2 == 0 { "RUNNING" } else { "RESTARTING" };
+        let state =
+            if self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { "RUNNING" } else { "RESTARTING" };
         let job = json!({"jid": "0".repeat(32), "name": "n", "state": state, "start-time": 0, "end-time": -1,
             "tasks": {"total": 1, "running": 1, "finished": 0}});
         let body = json!({ "jobs": [job] }).to_string().into();
@@ -128,7 +129,7 @@ async fn seconds(seconds: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn resources_are_reconciled_at_start_on_change_and_after_their_delay() {
-    let bench = Bench::new(None, |_| Outcome::After(Duration::from_secs(60)));
+    let bench = Bench::new(None, |_| Outcome::After(Duration::from_mins(1)));
     bench.cluster.put(KIND, "old", |_| {});
     let run = bench.start(DriverConfig::default());
     seconds(10).await;
