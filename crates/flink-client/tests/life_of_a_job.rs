@@ -15,7 +15,9 @@ use bench_cluster::{BenchCluster, job, stop, trigger};
 use flink_client::answers::{
     ApplicationStatus, CheckpointStatus, JobState, NON_ADDRESSABLE, Operation, STATISTICS_LAG,
 };
-use flink_client::stub::{ClusterSettings, JobEnd, JobManagerRestart, JobPlan, SavepointBehaviour};
+use flink_client::stub::{
+    ClusterSettings, JobEnd, JobManagerRestart, JobPlan, SavepointBehaviour, Submission, SubmissionError,
+};
 use flink_client::{
     CheckpointTrigger, CheckpointType, ErrorClass, FlinkError, Missing, SavepointFormat, SavepointTrigger,
 };
@@ -265,34 +267,59 @@ async fn a_stop_can_fail_in_three_ways() {
 }
 
 #[tokio::test]
-async fn a_new_jobmanager_knows_what_its_mode_lets_it_know() {
-    for (restart, state, has_state) in [
-        (JobManagerRestart::WithHa, Some(JobState::Running), true),
-        (JobManagerRestart::ApplicationWithoutHa, Some(JobState::Running), false),
-        (JobManagerRestart::SessionWithoutHa, None, false),
-    ] {
-        let bench = BenchCluster::new(ClusterSettings::default());
-        bench.running(&job(1), JobPlan::default());
-        bench.running(&job(2), JobPlan { end: JobEnd::Finishes(SECOND), ..JobPlan::default() });
-        let checkpointed = bench.storage.newest_of(&job(1)).unwrap().records;
-        let now = bench.now();
-        bench.with(|flink| flink.restart_jobmanager(restart, SECOND, now));
-        bench.pass(Duration::from_millis(1700));
-        match state {
-            Some(state) => {
-                assert_eq!(bench.flink.job_status(&job(1)).await, Ok(state), "{restart:?}");
-                let newest = bench.storage.newest_of(&job(1)).unwrap().records;
-                let records = bench.records(&job(1));
-                assert_eq!(records == newest && newest >= checkpointed, has_state, "{restart:?} {records}");
-            }
-            None => assert!(bench.flink.jobs_overview().await.unwrap().is_empty()),
-        }
-        if restart == JobManagerRestart::WithHa {
-            assert_eq!(bench.flink.job_status(&job(2)).await, Ok(JobState::Finished));
-            let none = bench.flink.checkpoints(&job(2)).await.unwrap_err();
-            assert!(matches!(none, FlinkError::NotFound { missing: Missing::Checkpointing, .. }), "{none}");
+async fn a_jobmanager_with_ha_goes_on_with_what_runs_and_forgets_what_ended() {
+    let bench = BenchCluster::new(ClusterSettings::default());
+    bench.running(&job(1), JobPlan::default());
+    bench.running(&job(2), JobPlan { end: JobEnd::Finishes(SECOND), ..JobPlan::default() });
+    let now = bench.now();
+    bench.with(|flink| flink.restart_jobmanager(JobManagerRestart::WithHa, SECOND, now));
+    bench.pass(Duration::from_millis(1700));
+    assert_eq!(bench.flink.job_status(&job(1)).await, Ok(JobState::Running));
+    let newest = bench.storage.newest_of(&job(1)).unwrap();
+    assert_eq!(bench.records(&job(1)), newest.records);
+    let statistics = bench.flink.checkpoints(&job(1)).await.unwrap();
+    assert_eq!(statistics.latest.restored.unwrap().id, newest.checkpoint_id);
+    assert_eq!((statistics.counts.restored, statistics.counts.completed), (1, 0));
+    assert!(bench.flink.job_status(&job(2)).await.unwrap_err().is_job_not_found());
+    let again = Submission { job: job(2), plan: JobPlan::default(), restore_path: None };
+    let now = bench.now();
+    assert_eq!(bench.with(|flink| flink.submit(again, now)), Err(SubmissionError::Duplicate));
+}
+
+#[tokio::test]
+async fn an_application_without_ha_begins_again_and_a_session_has_forgotten() {
+    let bench = BenchCluster::new(ClusterSettings::default());
+    bench.running(&job(1), JobPlan::default());
+    let now = bench.now();
+    bench.with(|flink| flink.restart_jobmanager(JobManagerRestart::ApplicationWithoutHa, SECOND, now));
+    let unready = bench.flink.jobs_overview().await.unwrap_err();
+    assert!(unready.is_no_answer(), "{unready}");
+    bench.pass(SECOND);
+    assert!(bench.flink.jobs_overview().await.unwrap().is_empty(), "main has not submitted yet");
+    bench.pass(SECOND);
+    assert_eq!(bench.flink.job_status(&job(1)).await, Ok(JobState::Running));
+    assert!(bench.records(&job(1)) < 1000, "the state is lost");
+
+    let now = bench.now();
+    bench.with(|flink| flink.restart_jobmanager(JobManagerRestart::SessionWithoutHa, SECOND, now));
+    bench.pass(10 * SECOND);
+    assert!(bench.flink.jobs_overview().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_new_application_is_unready_then_empty_then_there() {
+    let bench = BenchCluster::new(ClusterSettings::default());
+    let submission = Submission { job: job(1), plan: JobPlan::default(), restore_path: None };
+    let now = bench.now();
+    bench.with(|flink| flink.start_application(submission, SECOND, now));
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        seen.push(bench.flink.jobs_overview().await.map(|jobs| jobs.len()).ok());
+        if let Some(at) = bench.with(|flink| flink.next_event()) {
+            bench.pass(Duration::try_from(at - bench.now()).unwrap());
         }
     }
+    assert_eq!(seen, [None, Some(0), Some(1), Some(1), Some(1)]);
 }
 
 #[tokio::test]

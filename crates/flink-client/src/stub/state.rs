@@ -1,6 +1,6 @@
 //! One Flink cluster: its jobs, and the clock that moves them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use http::Method;
@@ -39,6 +39,9 @@ pub struct ClusterSettings {
     pub statistics_memory: Duration,
     /// How long ended jobs are remembered (`jobstore.expiration-time`). Default: 1 h.
     pub job_memory: Duration,
+    /// How long an application's main method runs before it submits its job; until then the list of jobs is empty
+    /// although the REST API answers. Default: 300 ms.
+    pub main_method: Duration,
     /// How jobs behave that are run from a jar.
     pub jar_plan: JobPlan,
     /// How they behave instead when they are given this argument. Default: none.
@@ -59,6 +62,7 @@ impl Default for ClusterSettings {
             operation_memory: Duration::from_mins(5),
             statistics_memory: Duration::from_secs(3),
             job_memory: Duration::from_hours(1),
+            main_method: Duration::from_millis(300),
             jar_plan: JobPlan::default(),
             plans_by_argument: BTreeMap::new(),
             configuration: BTreeMap::new(),
@@ -95,9 +99,12 @@ pub enum SubmissionError {
 /// What a new JobManager finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobManagerRestart {
-    /// HA metadata: jobs go on from their newest checkpoint; ended jobs are known to have ended.
+    /// HA metadata: jobs go on from their newest checkpoint under their ids. Ended jobs are not found any more, but
+    /// their ids stay refused (`job-result-store.delete-on-commit: false`), so that an application's main method
+    /// which runs again does not run its job again.
     WithHa,
-    /// Application cluster without HA: the main method runs again, with what it was first given to start from.
+    /// Application cluster without HA: the main method runs again, with what it was first given to start from,
+    /// whether or not its job had ended.
     ApplicationWithoutHa,
     /// Session cluster without HA: all jobs are gone, and nobody knows that they were.
     SessionWithoutHa,
@@ -113,6 +120,10 @@ pub struct FlinkState {
     /// Uploaded jars: id, file name, time of upload.
     pub(super) jars: BTreeMap<String, (String, i64)>,
     submissions: BTreeMap<JobId, Submission>,
+    /// Submissions that a main method makes later.
+    arriving: Vec<(Timestamp, Submission)>,
+    /// Ids that were ever submitted, as far as this JobManager knows.
+    used_ids: BTreeSet<JobId>,
     views: BTreeMap<(JobId, View), (Timestamp, StubJob)>,
     faults: Vec<FaultRule>,
     not_ready_until: Option<Timestamp>,
@@ -142,6 +153,8 @@ impl FlinkState {
             operations: Operations::default(),
             jars: BTreeMap::new(),
             submissions: BTreeMap::new(),
+            arriving: Vec::new(),
+            used_ids: BTreeSet::new(),
             views: BTreeMap::new(),
             faults: Vec::new(),
             not_ready_until: None,
@@ -178,9 +191,17 @@ impl FlinkState {
 
     /// Moves jobs along to a point in time, step by step in the order of time. An earlier time does nothing.
     pub fn advance(&mut self, now: Timestamp) {
-        while let Some((at, id)) = self.next_step().filter(|(at, _)| *at <= now) {
-            self.clock = self.clock.max(at);
-            self.with_job(&id, |job, around| job.step(at, around));
+        loop {
+            let step = self.next_step().filter(|(at, _)| *at <= now);
+            let arrival = self.next_arrival().filter(|at| *at <= now);
+            match (step, arrival) {
+                (Some((at, id)), arrival) if arrival.is_none_or(|arrival| at <= arrival) => {
+                    self.clock = self.clock.max(at);
+                    self.with_job(&id, |job, around| job.step(at, around));
+                }
+                (_, Some(at)) => self.arrive(at),
+                (_, None) => break,
+            }
         }
         self.clock = self.clock.max(now);
         self.operations.forget(self.clock, self.settings.operation_memory);
@@ -188,19 +209,30 @@ impl FlinkState {
         self.jobs.retain(|_, job| job.ended.is_none_or(|ended| ended > remembered_since));
     }
 
+    fn arrive(&mut self, at: Timestamp) {
+        self.clock = self.clock.max(at);
+        let (due, later) = std::mem::take(&mut self.arriving).into_iter().partition(|(due, _)| *due <= at);
+        self.arriving = later;
+        let due: Vec<(Timestamp, Submission)> = due;
+        for (at, submission) in due {
+            // A main method whose job has ended before is told so, and leaves it at that.
+            let _refused = self.accept(submission, at);
+        }
+    }
+
     /// When something happens next by itself: a simulation may sleep until then.
     #[must_use]
     pub fn next_event(&self) -> Option<Timestamp> {
-        self.next_step()
-            .map(|(at, _)| at)
-            .into_iter()
-            .chain(self.not_ready_until)
-            .filter(|at| *at > self.clock)
-            .min()
+        let steps = self.next_step().map(|(at, _)| at).into_iter().chain(self.next_arrival());
+        steps.chain(self.not_ready_until).filter(|at| *at > self.clock).min()
     }
 
     fn next_step(&self) -> Option<(Timestamp, JobId)> {
         self.jobs.values().filter_map(|job| Some((job.next_step()?, job.id.clone()))).min()
+    }
+
+    fn next_arrival(&self) -> Option<Timestamp> {
+        self.arriving.iter().map(|(at, _)| *at).min()
     }
 
     /// A job as Flink shows it: perhaps out of date. Only whether checkpoints were discarded is always current,
@@ -242,11 +274,22 @@ impl FlinkState {
         self.jobs.get_mut(id).map(|job| action(job, &mut around))
     }
 
-    /// Starts a job, as an application's main method or a jar does.
+    /// Starts a job at once.
     pub fn submit(&mut self, submission: Submission, now: Timestamp) -> Result<(), SubmissionError> {
         self.advance(now);
-        // Flink remembers the ids of ended jobs for as long as their results.
-        if self.jobs.contains_key(&submission.job) {
+        self.accept(submission, now)
+    }
+
+    /// Starts a job as a new application cluster does: the REST API is ready after a while, and later the main
+    /// method submits the job. In between the list of jobs is empty.
+    pub fn start_application(&mut self, submission: Submission, ready_after: Duration, now: Timestamp) {
+        self.advance(now);
+        self.not_ready_until = Some(now + ready_after);
+        self.arriving.push((now + ready_after + self.settings.main_method, submission));
+    }
+
+    fn accept(&mut self, submission: Submission, now: Timestamp) -> Result<(), SubmissionError> {
+        if !self.used_ids.insert(submission.job.clone()) {
             return Err(SubmissionError::Duplicate);
         }
         let Submission { job, plan, restore_path } = submission.clone();
@@ -267,23 +310,19 @@ impl FlinkState {
             JobManagerRestart::SessionWithoutHa => {
                 self.jobs.clear();
                 self.submissions.clear();
+                self.used_ids.clear();
             }
             JobManagerRestart::ApplicationWithoutHa => {
                 self.jobs.clear();
-                for (id, submission) in &self.submissions {
-                    let Submission { job, plan, restore_path } = submission.clone();
-                    self.jobs.insert(id.clone(), StubJob::submitted(job, plan, restore_path, ready));
-                }
+                self.used_ids.clear();
+                let again = std::mem::take(&mut self.submissions).into_values();
+                let submits_at = ready + self.settings.main_method;
+                self.arriving.extend(again.map(|submission| (submits_at, submission)));
             }
             JobManagerRestart::WithHa => {
+                self.jobs.retain(|_, job| !job.state.is_globally_terminal());
                 for job in self.jobs.values_mut() {
-                    if job.state.is_globally_terminal() {
-                        // Only the end of the job is in the job result store.
-                        job.log = None;
-                        job.exceptions.clear();
-                    } else {
-                        job.recover(ready);
-                    }
+                    job.recover(ready);
                 }
             }
         }
