@@ -10,6 +10,10 @@ use super::request::{innermost, not_answered};
 use super::{InitialList, complete};
 use crate::ports::{ApiError, Kind, Scope, WatchEvent};
 
+/// After this time the API server ends a watch, and it begins again where it was. A connection that has died without a
+/// sign is noticed five seconds later, so this is also the longest time for which changes can be missed.
+const WATCH_SECONDS: u32 = 120;
+
 pub(super) fn watch(
     client: &kube::Client,
     kind: Kind,
@@ -21,7 +25,7 @@ pub(super) fn watch(
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),
     };
-    let mut config = Config::default();
+    let mut config = Config::default().timeout(WATCH_SECONDS);
     if let Some(labels) = &scope.labels {
         config = config.labels(labels);
     }
