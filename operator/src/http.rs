@@ -33,8 +33,7 @@ pub(crate) fn serve(address: SocketAddr, pages: Arc<dyn Pages>) -> anyhow::Resul
         .enable_time()
         .build()
         .context("no runtime for probes and metrics")?;
-    let listener = runtime
-        .block_on(TcpListener::bind(address))
+    let listener = listen(address)
         .with_context(|| format!("{address} cannot be listened on for probes and metrics"))?;
     let router = Router::new()
         .route("/readyz", get(readyz))
@@ -44,13 +43,22 @@ pub(crate) fn serve(address: SocketAddr, pages: Arc<dyn Pages>) -> anyhow::Resul
     thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || {
-            if let Err(error) = runtime.block_on(axum::serve(listener, router).into_future()) {
+            let served = runtime.block_on(async {
+                axum::serve(TcpListener::from_std(listener)?, router).await
+            });
+            if let Err(error) = served {
                 tracing::error!(%error, "probes and metrics are no longer served");
             }
         })
         .context("no thread for probes and metrics")?;
     tracing::info!(%address, "probes and metrics are served");
     Ok(())
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 async fn healthz(State(pages): State<Arc<dyn Pages>>) -> Response {
