@@ -65,6 +65,9 @@ impl Selection {
     }
 }
 
+/// A driver that has not looked for work for so long is stuck.
+const STALLED: Duration = Duration::from_mins(3);
+
 #[derive(Debug, Default)]
 struct WatchState {
     /// Whether what exists has been listed once.
@@ -79,6 +82,8 @@ struct State {
     watches: HashMap<Watched, WatchState>,
     /// Namespaces (`None`: all) of which everything that exists is known.
     known: HashSet<Option<String>>,
+    /// When the driver last looked for work.
+    last_turn: Option<Duration>,
 }
 
 /// The engine's own course of events.
@@ -100,7 +105,8 @@ impl Control {
         }
         let watches = selection.watches(&all_kinds);
         let states = watches.iter().map(|watch| (watch.clone(), WatchState::default())).collect();
-        let state = State { queue: Queue::new(queue), watches: states, known: HashSet::new() };
+        let state =
+            State { queue: Queue::new(queue), watches: states, known: HashSet::new(), last_turn: None };
         Self { engine, kinds: kinds.iter().copied().collect(), watches, state: Mutex::new(state) }
     }
 
@@ -202,6 +208,21 @@ impl Control {
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
         self.state().queue.next_due()
+    }
+
+    /// The driver looks for work. It does so at least once a minute, whatever its passes do.
+    pub fn turn(&self) {
+        let now = self.engine.clock.monotonic();
+        self.state().last_turn = Some(now);
+    }
+
+    /// Why a restart of the process is needed; `None` before the driver runs and as long as it does its rounds. Watches
+    /// that fail are no reason: they come back by themselves, which a restart would only delay.
+    #[must_use]
+    pub fn unhealthy(&self) -> Option<String> {
+        let last_turn = self.state().last_turn?;
+        let stalled = self.engine.clock.monotonic().saturating_sub(last_turn);
+        (stalled > STALLED).then(|| format!("nothing has been scheduled for {} s", stalled.as_secs()))
     }
 
     /// Why not everything that exists is known yet; `None` when it is.

@@ -1,5 +1,7 @@
 //! What the adapters make of servers that do not answer as they should, over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -102,6 +102,7 @@ impl Driver {
             {
                 break Err(DriverError::Watch { watch, error });
             }
+            self.control.turn();
             self.begin(&mut reconciles, &mut polls);
             let wait = self.wait(reconciles.len(), polls.len());
             tokio::select! {

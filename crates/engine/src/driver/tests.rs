@@ -239,6 +239,19 @@ async fn a_watch_that_is_forbidden_ends_the_driver_if_that_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_driver_that_turns_is_healthy_and_one_that_is_stuck_is_not() {
+    let bench = Bench::new(Some(0), |_| Outcome::OnChange);
+    bench.cluster.put(KIND, "hangs", |_| {});
+    assert_eq!(bench.control.unhealthy(), None, "not started");
+    let run = bench.start(DriverConfig::default());
+    seconds(3600).await;
+    assert_eq!(bench.control.unhealthy(), None, "a pass that hangs does not matter");
+    run.abort();
+    seconds(200).await;
+    assert!(bench.control.unhealthy().is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_kind_whose_crd_is_missing_is_done_without() {
     let bench = Bench::new(None, |_| Outcome::OnChange);
     bench.cluster.break_watch(Kind::FLINK_SESSION_JOB, ApiError::from_status(404, "NotFound", "", None));
