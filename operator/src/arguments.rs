@@ -9,7 +9,7 @@ use engine::flink::FlinkAddresses;
 /// Runs Apache Flink on Kubernetes: watches FlinkDeployments and makes them true.
 ///
 /// Environment variables are those of Apache's Java operator, so that its Deployment manifest keeps working.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(version, about)]
 pub(crate) struct Arguments {
     /// Folder with the operator's `config.yaml` or `flink-conf.yaml` and the default log files of clusters.

@@ -59,7 +59,11 @@ impl Folder {
                 logs.insert(name.to_owned(), text);
             }
         }
-        Ok(Self { flink_conf_yaml: file(path, "flink-conf.yaml")?, config_yaml: file(path, "config.yaml")?, logs })
+        Ok(Self {
+            flink_conf_yaml: file(path, "flink-conf.yaml")?,
+            config_yaml: file(path, "config.yaml")?,
+            logs,
+        })
     }
 
     fn as_conf(&self) -> ConfFolder<'_> {
@@ -78,4 +82,3 @@ fn file(folder: &Path, name: &str) -> anyhow::Result<Option<String>> {
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
 }
-

@@ -33,8 +33,8 @@ pub(crate) fn serve(address: SocketAddr, pages: Arc<dyn Pages>) -> anyhow::Resul
         .enable_time()
         .build()
         .context("no runtime for probes and metrics")?;
-    let listener = listen(address)
-        .with_context(|| format!("{address} cannot be listened on for probes and metrics"))?;
+    let listener =
+        listen(address).with_context(|| format!("{address} cannot be listened on for probes and metrics"))?;
     let router = Router::new()
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -43,9 +43,8 @@ pub(crate) fn serve(address: SocketAddr, pages: Arc<dyn Pages>) -> anyhow::Resul
     thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || {
-            let served = runtime.block_on(async {
-                axum::serve(TcpListener::from_std(listener)?, router).await
-            });
+            let served =
+                runtime.block_on(async { axum::serve(TcpListener::from_std(listener)?, router).await });
             if let Err(error) = served {
                 tracing::error!(%error, "probes and metrics are no longer served");
             }

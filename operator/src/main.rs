@@ -5,6 +5,7 @@ mod configuration;
 mod http;
 mod logging;
 mod pages;
+mod reload;
 mod run;
 
 use std::process::ExitCode;

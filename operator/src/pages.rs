@@ -18,9 +18,8 @@ impl OperatorPages {
 }
 
 impl Pages for OperatorPages {
-    /// The process answers, which is all that a restart could mend.
     fn unhealthy(&self) -> Option<String> {
-        None
+        self.control.unhealthy()
     }
 
     fn not_ready(&self) -> Option<String> {

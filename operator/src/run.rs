@@ -7,11 +7,11 @@ use anyhow::{Context, anyhow};
 use deployment::DeploymentReconciler;
 use engine::control::{Control, Reconciler, Selection};
 use engine::driver::{Driver, DriverConfig};
-use engine::{Engine, Ways};
 use engine::flink::{FlinkAddresses, ServiceProxyTransport};
 use engine::kubernetes::{ConnectOptions, Kubernetes};
 use engine::ports::{Kind, SystemClock};
 use engine::queue::QueueConfig;
+use engine::{Engine, Ways};
 use flink_client::{HttpOptions, HttpTransport, Transport};
 use flink_conf::settings::{OperatorSettings, StartupSettings, namespaces_of};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +21,7 @@ use crate::arguments::Arguments;
 use crate::configuration::{self, Configuration};
 use crate::http;
 use crate::pages::OperatorPages;
+use crate::reload::Reload;
 
 /// Runs the operator.
 ///
@@ -56,12 +57,17 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
     let engine = Engine::new(ways, time_limit)?;
     let selection = selection(arguments, &startup);
     tracing::info!(namespaces = ?selection.namespaces, labels = ?selection.labels, "watching");
-    let reconciler: Arc<dyn Reconciler> = Arc::new(DeploymentReconciler::new(engine.clone(), defaults, files));
+    let reconciler = Arc::new(DeploymentReconciler::new(engine.clone(), defaults, files));
     let control = Arc::new(Control::new(engine, &[Kind::FLINK_DEPLOYMENT], &selection, queue(&startup)));
     if let Some(address) = listen_address(arguments, &startup) {
         http::serve(address, Arc::new(OperatorPages::new(Arc::clone(&control))))?;
     }
-    let driver = Driver::new(control, vec![reconciler], driver_config(&startup));
+    let reconcilers: Vec<Arc<dyn Reconciler>> = vec![Arc::clone(&reconciler) as _];
+    let driver = Driver::new(Arc::clone(&control), reconcilers, driver_config(&startup));
+    if let Some(interval) = startup.dynamic_config_interval {
+        let reload = Reload { interval, reconciler, control, news: driver.news() };
+        tokio::spawn(reload.run(arguments.clone()));
+    }
     let stopped = driver.run(stop_signal()?).await?;
     tracing::info!(given_up = stopped.given_up, "stopped");
     Ok(())

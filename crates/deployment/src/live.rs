@@ -10,7 +10,10 @@ use serde::de::DeserializeOwned;
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn pod_problems(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<Vec<PodProblem>, ApiError> {
+pub(crate) async fn pod_problems(
+    api: &dyn KubernetesApi,
+    key: &ObjectKey,
+) -> Result<Vec<PodProblem>, ApiError> {
     let selector = format!("app={},component=jobmanager,type=flink-native-kubernetes", key.name);
     let scope = Scope::namespace(&key.namespace).labelled(selector);
     let pods: Vec<Pod> = typed(api.list(Kind::POD, &scope).await?);
@@ -66,8 +69,8 @@ pub(crate) async fn owned_ingress(
     owner: &str,
 ) -> Result<Option<String>, ApiError> {
     let Some(ingress) = api.get(Kind::INGRESS, key).await? else { return Ok(None) };
-    let owned = ingress.metadata.owner_references.iter().flatten().any(|reference| reference.uid == owner);
-    Ok(ingress.metadata.uid.filter(|_| owned))
+    let ours = ingress.metadata.owner_references.iter().flatten().any(|reference| reference.uid == owner);
+    Ok(ingress.metadata.uid.filter(|_| ours))
 }
 
 /// Those objects that are what they ought to be; the API server sends no others.

@@ -23,7 +23,7 @@ pub(crate) struct Memory {
 
 #[derive(Clone, Debug)]
 struct Failure {
-    failure: EffectFailure,
+    effect: EffectFailure,
     /// A changed spec is tried at once.
     generation: i64,
     retry_at: Timestamp,
@@ -36,7 +36,7 @@ impl Memory {
     pub(crate) fn failure(&self, generation: i64, now: Timestamp) -> Option<EffectFailure> {
         let failure = self.failure.as_ref()?;
         let waits = !failure.trying && failure.generation == generation && now < failure.retry_at;
-        waits.then(|| failure.failure.clone())
+        waits.then(|| failure.effect.clone())
     }
 
     /// How long the back-off still lasts.
@@ -47,11 +47,11 @@ impl Memory {
 
     pub(crate) fn failed(&mut self, action: String, message: String, generation: i64, now: Timestamp) {
         let before = self.failure.take().filter(|before| before.generation == generation);
-        let attempts = before.map_or(0, |before| before.failure.attempts).saturating_add(1);
+        let attempts = before.map_or(0, |before| before.effect.attempts).saturating_add(1);
         let wait = SignedDuration::try_from(back_off(attempts)).unwrap_or(SignedDuration::ZERO);
         let retry_at = now.checked_add(wait).unwrap_or(now);
-        let failure = EffectFailure { action, message, attempts };
-        self.failure = Some(Failure { failure, generation, retry_at, trying: false });
+        let effect = EffectFailure { action, message, attempts };
+        self.failure = Some(Failure { effect, generation, retry_at, trying: false });
     }
 
     /// Effects are about to be tried; a failure that was recorded before counts on if they fail again.

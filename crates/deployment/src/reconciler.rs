@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use api::FlinkDeployment;
 use async_trait::async_trait;
+use engine::Engine;
 use engine::caches::Entry;
 use engine::control::Reconciler;
-use engine::Engine;
 use engine::ports::{ApiError, Kind, ObjectKey};
 use engine::queue::Outcome;
 use engine::resource::Resource;
@@ -46,9 +46,15 @@ impl DeploymentReconciler {
         Self { engine, files, defaults: RwLock::new(Arc::new(defaults)), memories: Memories::default() }
     }
 
-    /// Replaces the operator's configuration; the next decision about each resource uses it.
-    pub fn set_defaults(&self, defaults: OperatorDefaults) {
-        *self.defaults.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(defaults);
+    /// Replaces the operator's configuration; the next decision about each resource uses it. Returns whether it is
+    /// another one.
+    pub fn set_defaults(&self, defaults: OperatorDefaults) -> bool {
+        let mut current = self.defaults.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = **current != defaults;
+        if changed {
+            *current = Arc::new(defaults);
+        }
+        changed
     }
 
     fn defaults(&self) -> Arc<OperatorDefaults> {

@@ -18,7 +18,6 @@ impl DeploymentReconciler {
                 metadata: object.object.metadata.clone(),
                 spec: FlinkDeploymentSpec::default(),
                 status: Some(status),
-                ..FlinkDeployment::new("", FlinkDeploymentSpec::default())
             };
             return self.step(key, &stand_in).await;
         }

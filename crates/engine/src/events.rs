@@ -22,6 +22,17 @@ struct Seen {
     last: Timestamp,
 }
 
+/// What came of an Event that was recorded before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeat {
+    /// It was counted.
+    Told,
+    /// It is not to be told again.
+    Silent,
+    /// It is no longer there.
+    Gone,
+}
+
 /// The Events that were recorded last.
 #[derive(Debug, Default)]
 struct Memory {
@@ -72,58 +83,65 @@ impl EventRecorder {
 
     /// Records an Event on a resource.
     pub async fn record(&self, resource: &Resource, event: &EventRecord) {
-        tracing::info!(
-            namespace = %resource.key.namespace,
-            name = %resource.key.name,
-            kind = %resource.kind,
-            event.kind = event.event_type.as_str(),
-            reason = %event.reason,
-            component = event.component.as_str(),
-            "{}", event.message
-        );
-        if let Err(error) = self.write(resource, event).await {
-            tracing::warn!(
+        match self.write(resource, event).await {
+            Ok(true) => tracing::info!(
+                namespace = %resource.key.namespace,
+                name = %resource.key.name,
+                kind = %resource.kind,
+                event.kind = event.event_type.as_str(),
+                reason = %event.reason,
+                component = event.component.as_str(),
+                "{}", event.message
+            ),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(
                 namespace = %resource.key.namespace,
                 name = %resource.key.name,
                 reason = %event.reason,
-                "the Event could not be recorded: {error}"
-            );
+                "the Event could not be recorded: {error}. It says: {}", event.message
+            ),
         }
     }
 
-    async fn write(&self, resource: &Resource, event: &EventRecord) -> Result<(), ApiError> {
+    /// Returns whether there was anything to tell.
+    async fn write(&self, resource: &Resource, event: &EventRecord) -> Result<bool, ApiError> {
         let name = event_name(event, resource.kind, &resource.key.name, &resource.uid);
         let key = ObjectKey::new(&resource.key.namespace, name);
         let now = self.clock.now();
         let remembered = self.memory().get(&key);
-        if let Some(seen) = remembered
-            && self.repeat(&key, event, seen, now).await?
-        {
-            return Ok(());
+        if let Some(seen) = remembered {
+            match self.repeat(&key, event, seen, now).await? {
+                Repeat::Gone => {}
+                Repeat::Told => return Ok(true),
+                Repeat::Silent => return Ok(false),
+            }
         }
         match self.api.create(Kind::EVENT, &first(resource, event, &key, now)).await {
-            Ok(_) => self.memory().put(&key, Seen { count: 1, last: now }),
-            Err(ApiError::AlreadyExists { .. }) => self.meet(&key, event, now).await?,
-            Err(error) => return Err(error),
+            Ok(_) => {
+                self.memory().put(&key, Seen { count: 1, last: now });
+                Ok(true)
+            }
+            Err(ApiError::AlreadyExists { .. }) => self.meet(&key, event, now).await,
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     /// The Event was recorded before this process knew of it: by an earlier one, or by the Java operator.
-    async fn meet(&self, key: &ObjectKey, event: &EventRecord, now: Timestamp) -> Result<(), ApiError> {
+    async fn meet(&self, key: &ObjectKey, event: &EventRecord, now: Timestamp) -> Result<bool, ApiError> {
         // Gone again means that it has expired just now: the next repeat makes a new one.
-        let Some(object) = self.api.get(Kind::EVENT, key).await? else { return Ok(()) };
-        self.repeat(key, event, seen_in(&object), now).await.map(|_| ())
+        let Some(object) = self.api.get(Kind::EVENT, key).await? else { return Ok(false) };
+        let repeat = self.repeat(key, event, seen_in(&object), now).await?;
+        Ok(repeat == Repeat::Told)
     }
 
-    /// Counts a repeat, or leaves it; false when the Event is no longer there.
+    /// Counts a repeat, or leaves it.
     async fn repeat(
         &self,
         key: &ObjectKey,
         event: &EventRecord,
         seen: Seen,
         now: Timestamp,
-    ) -> Result<bool, ApiError> {
+    ) -> Result<Repeat, ApiError> {
         let silent = match event.mode {
             EventMode::Count => false,
             EventMode::Once => true,
@@ -133,17 +151,17 @@ impl EventRecorder {
         };
         if silent {
             self.memory().put(key, seen);
-            return Ok(true);
+            return Ok(Repeat::Silent);
         }
         let next = Seen { count: seen.count.saturating_add(1), last: now };
         match self.api.patch(Kind::EVENT, key, &repeated(event, next)).await {
             Ok(_) => {
                 self.memory().put(key, next);
-                Ok(true)
+                Ok(Repeat::Told)
             }
             Err(ApiError::NotFound { .. }) => {
                 self.memory().forget(key);
-                Ok(false)
+                Ok(Repeat::Gone)
             }
             Err(error) => Err(error),
         }
