@@ -6,14 +6,14 @@ use kube::core::DynamicObject;
 use lifecycle::observed::{HaMetadata, PodProblem};
 use serde::de::DeserializeOwned;
 
-/// Why the JobManager's pods do not run.
+/// How many pods the JobManager has, and why they do not run.
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn pod_problems(
+pub(crate) async fn pods(
     api: &dyn KubernetesApi,
     key: &ObjectKey,
-) -> Result<Vec<PodProblem>, ApiError> {
+) -> Result<(usize, Vec<PodProblem>), ApiError> {
     let selector = format!("app={},component=jobmanager,type=flink-native-kubernetes", key.name);
     let scope = Scope::namespace(&key.namespace).labelled(selector);
     let pods: Vec<Pod> = typed(api.list(Kind::POD, &scope).await?);
@@ -26,7 +26,7 @@ pub(crate) async fn pod_problems(
     if problems.is_empty() && !waiting.is_empty() {
         problems.extend(failed_mounts(api, key, &waiting).await?);
     }
-    Ok(problems)
+    Ok((pods.len(), problems))
 }
 
 /// Events of reason `FailedMount` on these pods, the newest first.

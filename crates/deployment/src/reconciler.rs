@@ -160,11 +160,10 @@ impl DeploymentReconciler {
         let available = job_manager.as_ref().is_some_and(JobManager::is_available);
         let wanted = reads(resource, available, context);
         let api = self.engine.api.as_ref();
-        let pods = if wanted.pods && job_manager.is_some() {
-            known(key, live::pod_problems(api, key).await).unwrap_or_default()
-        } else {
-            Vec::new()
-        };
+        let pods =
+            if wanted.pods && job_manager.is_some() { known(key, live::pods(api, key).await) } else { None };
+        let (job_manager_pods, pods) =
+            pods.map_or((None, Vec::new()), |(number, problems)| (Some(number), problems));
         let ha = if wanted.ha { known(key, live::ha_metadata(api, key).await) } else { None };
         let owned_ingress = if wanted.ingress {
             known(key, live::owned_ingress(api, key, uid).await).flatten()
@@ -177,6 +176,7 @@ impl DeploymentReconciler {
         Observed {
             job_manager,
             pods,
+            job_manager_pods,
             flink,
             ha,
             owned_ingress,

@@ -14,6 +14,8 @@ pub struct Observed {
     pub job_manager: Option<JobManager>,
     /// Its pods, read only while the JobManager is not ready.
     pub pods: Vec<PodProblem>,
+    /// How many pods the JobManager Deployment has, those that are ending included; `None` when they were not read.
+    pub job_manager_pods: Option<usize>,
     /// What Flink last said, about the cluster that the Deployment of this uid runs.
     pub flink: FlinkView,
     /// HA metadata in Kubernetes; `None` when it was not read (see [`crate::reads`]).

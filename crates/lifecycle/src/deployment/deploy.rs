@@ -274,15 +274,6 @@ impl Pass<'_> {
         self.fail_once(class::RECONCILIATION, Reason::Error, &message);
     }
 
-    /// Deletes the cluster's Deployment, its pods first, and waits until it is gone.
-    pub(super) fn delete_deployment(&mut self, job_manager: &JobManager) {
-        if !job_manager.terminating {
-            let object = ObjectReference::deployment(self.namespace, self.name, Some(&job_manager.uid));
-            self.effects.push(Effect::Delete(DeleteObject { object, propagation: Propagation::Foreground }));
-        }
-        self.look_again(self.settings.progress_check_interval);
-    }
-
     /// Deletes HA metadata. Returns whether there was any.
     pub(super) fn delete_ha_metadata(&mut self) -> bool {
         let Some(ha) = &self.observed.ha else { return false };

@@ -29,6 +29,7 @@ mod recovery;
 mod rollback;
 mod spec_change;
 mod stopping;
+mod teardown;
 #[cfg(test)]
 mod tests;
 pub mod upgrade;
@@ -91,7 +92,7 @@ pub fn reads(resource: &FlinkDeployment, job_manager_available: bool, context: &
     let steady =
         matches!(pass.stage(), Stage::Deployed | Stage::Suspended) && !changed && job_manager_available;
     Reads {
-        pods: !job_manager_available,
+        pods: !job_manager_available || pass.stage() == Stage::Stopped || changed,
         ha: deleting || !steady || pass.settings.health_check,
         ingress: !deleting && !steady && pass.settings.manage_ingress,
     }

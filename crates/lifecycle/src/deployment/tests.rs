@@ -26,6 +26,7 @@ struct World {
     files: OperatorFiles,
     events: Vec<String>,
     calls: Vec<FlinkRequest>,
+    scaled: Vec<i32>,
     lifecycles: Vec<LifecycleState>,
     finalizer_removed: bool,
     created: u32,
@@ -74,6 +75,7 @@ impl World {
             files: OperatorFiles::default(),
             events: Vec::new(),
             calls: Vec::new(),
+            scaled: Vec::new(),
             lifecycles: Vec::new(),
             finalizer_removed: false,
             created: 0,
@@ -148,7 +150,11 @@ impl World {
                 }
             }
             Effect::Flink(call) => self.calls.push(call.request),
-            Effect::Apply(_) | Effect::Scale(_) | Effect::RemoveData(_) => {}
+            Effect::Scale(scale) => {
+                self.scaled.push(scale.replicas);
+                self.job_manager().desired_replicas = scale.replicas;
+            }
+            Effect::Apply(_) | Effect::RemoveData(_) => {}
         }
     }
 
@@ -626,4 +632,29 @@ fn a_failed_job_says_why() {
     let error = world.status().error.unwrap();
     assert!(error.contains("E: outer") && error.contains("F: inner"), "{error}");
     assert!(world.events.contains(&"Error Job".to_owned()));
+}
+
+#[test]
+fn the_job_manager_ends_before_its_task_managers_when_metadata_has_to_survive() {
+    let mut spec = application("last-state");
+    spec["flinkConfiguration"]["high-availability.type"] = json!("kubernetes");
+    spec["flinkConfiguration"]["high-availability.storageDir"] = json!("file:///ha");
+    let mut world = World::new(spec);
+    world.to_stable();
+    let config_maps = vec![("app-job-config-map".to_owned(), "u".to_owned())];
+    let metadata = HaMetadata { config_maps, has_job: true, has_checkpoint: true, ..HaMetadata::default() };
+    world.observed.ha = Some(metadata);
+    world.observed.job_manager_pods = Some(1);
+    world.change(restart(1));
+    world.pass();
+    world.pass();
+    assert_eq!(world.scaled, [0], "asked for once");
+    assert!(world.observed.job_manager.is_some(), "the pods have not ended");
+    world.observed.job_manager_pods = Some(0);
+    world.pass();
+    assert_eq!(world.created, 2);
+    assert_eq!(
+        world.status().job_status.unwrap().upgrade_savepoint_path.as_deref(),
+        Some(api::names::LAST_STATE_DUMMY_SAVEPOINT_PATH)
+    );
 }

@@ -1,0 +1,53 @@
+//! Taking a cluster down.
+
+use std::time::Duration;
+
+use api::UpgradeMode;
+
+use super::pass::{Pass, Stage};
+use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation, ScaleObject};
+use crate::observed::JobManager;
+
+/// When to look again while the JobManager's pods end: nothing is watched that tells.
+const PODS_END: Duration = Duration::from_millis(500);
+
+impl Pass<'_> {
+    /// Deletes the cluster's Deployment and waits until it is gone.
+    ///
+    /// Where HA metadata has to survive, the JobManager goes first. A JobManager that outlives its TaskManagers sees its
+    /// job fail, and removes the metadata of a job that failed for good.
+    pub(super) fn delete_deployment(&mut self, job_manager: &JobManager) {
+        if !job_manager.terminating && !self.job_manager_has_to_end_first(job_manager) {
+            let object = ObjectReference::deployment(self.namespace, self.name, Some(&job_manager.uid));
+            self.effects.push(Effect::Delete(DeleteObject { object, propagation: Propagation::Foreground }));
+        }
+        self.look_again(self.settings.progress_check_interval);
+    }
+
+    /// Whether the pods of the JobManager are still to end; asks for that, too.
+    fn job_manager_has_to_end_first(&mut self, job_manager: &JobManager) -> bool {
+        let keeps_metadata = !self.is_application() || self.recorded_mode() == UpgradeMode::LastState;
+        if self.stage() != Stage::Stopped || !keeps_metadata || self.is_teardown_overdue() {
+            return false;
+        }
+        if job_manager.desired_replicas > 0 {
+            let object = ObjectReference::deployment(self.namespace, self.name, Some(&job_manager.uid));
+            self.effects.push(Effect::Scale(ScaleObject { object, replicas: 0 }));
+            self.look_again(PODS_END);
+            return true;
+        }
+        let waits = self.observed.job_manager_pods != Some(0);
+        if waits {
+            self.look_again(PODS_END);
+        }
+        waits
+    }
+
+    /// Pods on a node that is gone never end; half of the time that a cluster has to go is theirs.
+    fn is_teardown_overdue(&self) -> bool {
+        let recorded =
+            self.status.reconciliation_status.as_ref().and_then(|all| all.reconciliation_timestamp);
+        let waited = self.now().as_millisecond().saturating_sub(recorded.unwrap_or_default());
+        waited > i64::try_from(self.settings.cleanup_timeout.as_millis() / 2).unwrap_or(i64::MAX)
+    }
+}
