@@ -652,6 +652,7 @@ fn the_job_manager_ends_before_its_task_managers_when_metadata_has_to_survive() 
     assert!(world.observed.job_manager.is_some(), "the pods have not ended");
     world.observed.job_manager_pods = Some(0);
     world.pass();
+    world.pass();
     assert_eq!(world.created, 2);
     assert_eq!(
         world.status().job_status.unwrap().upgrade_savepoint_path.as_deref(),
