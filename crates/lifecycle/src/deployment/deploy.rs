@@ -67,6 +67,12 @@ impl Pass<'_> {
             self.name, self.namespace
         );
         self.fail_once(class::RECONCILIATION, Reason::Error, &message);
+        self.watch_foreign_deployment();
+    }
+
+    /// Nothing tells when a Deployment goes that does not belong to us.
+    fn watch_foreign_deployment(&mut self) {
+        self.look_again(self.settings.reconcile_interval);
     }
 
     /// Records a new attempt to run the wanted spec, and creates its cluster.
@@ -272,6 +278,7 @@ impl Pass<'_> {
             self.name, self.namespace
         );
         self.fail_once(class::RECONCILIATION, Reason::Error, &message);
+        self.watch_foreign_deployment();
     }
 
     /// Deletes HA metadata. Returns whether there was any.

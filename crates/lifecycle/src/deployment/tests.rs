@@ -659,3 +659,14 @@ fn the_job_manager_ends_before_its_task_managers_when_metadata_has_to_survive() 
         Some(api::names::LAST_STATE_DUMMY_SAVEPOINT_PATH)
     );
 }
+
+#[test]
+fn a_spec_that_does_not_fit_into_the_status_is_refused() {
+    let mut spec = application("stateless");
+    spec["flinkConfiguration"]["some.key"] = json!("x".repeat(400 * 1024));
+    let mut world = World::new(spec);
+    world.pass();
+    assert_eq!(world.created, 0);
+    assert_eq!(world.lifecycle(), LifecycleState::Failed);
+    assert!(world.status().error.unwrap().contains("too large"));
+}

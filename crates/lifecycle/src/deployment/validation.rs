@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::reconciled::ReconciledSpec;
 use api::{FlinkDeploymentSpec, JobState, ReconciliationState};
 use flink_conf::effective;
 
@@ -49,6 +50,9 @@ impl Pass<'_> {
 
     fn first_violation(&self) -> Option<String> {
         let spec = &self.resource.spec;
+        if let Some(message) = too_large(spec) {
+            return Some(message);
+        }
         let raw = spec.flink_configuration.as_ref();
         let conf = match effective::configured(self.context.defaults, self.namespace, spec.flink_version, raw)
         {
@@ -74,4 +78,20 @@ impl Pass<'_> {
             self.status.error = None;
         }
     }
+}
+
+/// Largest recorded form of a spec. The status holds it twice besides the spec itself, and the API server stores no
+/// object of more than 1.5 MiB.
+const LARGEST_RECORD: usize = 300 * 1024;
+
+fn too_large(spec: &FlinkDeploymentSpec) -> Option<String> {
+    let size = ReconciledSpec::new(spec.clone(), true).encode().len();
+    (size > LARGEST_RECORD).then(|| {
+        format!(
+            "The spec is too large: {} KiB when it is recorded in the status, and at most {} KiB fit. Remedy: keep \
+             large texts in ConfigMaps of their own and mount them by spec.podTemplate.",
+            size / 1024,
+            LARGEST_RECORD / 1024
+        )
+    })
 }
