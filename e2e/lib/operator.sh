@@ -27,16 +27,21 @@ host_target() {
   rustc -vV | sed -n 's/^host: //p'
 }
 
-# operator_binary : where the release binary lies, or will lie.
+# Cargo's profile of the binary; `dev` builds faster and is slower.
+OPERATOR_PROFILE=${OPERATOR_PROFILE:-release}
+
+# operator_binary : where the binary lies, or will lie.
 operator_binary() {
-  echo "${CARGO_TARGET_DIR:-$ROOT/target}/$(host_target)/release/flink-operator"
+  local directory=$OPERATOR_PROFILE
+  [[ $directory != dev ]] || directory=debug
+  echo "${CARGO_TARGET_DIR:-$ROOT/target}/$(host_target)/$directory/flink-operator"
 }
 
 # build_operator: static, since its image holds nothing else. With a target named, the flags
 # do not reach build scripts and macros, which must be loaded dynamically.
 build_operator() {
   (cd "$ROOT" && RUSTFLAGS='-C target-feature=+crt-static' \
-    cargo build --release --locked --target "$(host_target)" -p flink-operator "$@")
+    cargo build --profile "$OPERATOR_PROFILE" --locked --target "$(host_target)" -p flink-operator "$@")
 }
 
 # operator_tag : names the image by what is in it, so that another binary is another image.

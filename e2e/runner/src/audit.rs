@@ -16,6 +16,10 @@ pub(crate) struct Request {
     pub(crate) verb: String,
     /// For instance `deployments.apps/scale`.
     pub(crate) resource: String,
+    /// Empty if the resource has none, or for requests about all.
+    pub(crate) namespace: String,
+    /// Empty for requests about many, and for those that create.
+    pub(crate) name: String,
     pub(crate) code: u16,
     /// Why it was refused.
     pub(crate) message: String,
@@ -54,6 +58,8 @@ struct Object {
     resource: String,
     subresource: String,
     api_group: String,
+    namespace: String,
+    name: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -94,6 +100,8 @@ impl From<Entry> for Request {
             user: entry.user.username,
             verb: entry.verb,
             resource,
+            namespace: object.namespace,
+            name: object.name,
             code: status.code,
             message: status.message,
             received: entry.request_received_timestamp,

@@ -1,6 +1,7 @@
 //! A real cluster, as the checks see it: objects are plain JSON, since what a check asserts is what users see.
 
 mod kinds;
+mod watch;
 
 use anyhow::{Context, Result};
 use http::Request;
@@ -10,6 +11,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 pub(crate) use kinds::Kind;
+pub(crate) use watch::Change;
 
 /// A connection to the cluster of `KUBECONFIG`.
 #[derive(Clone)]
@@ -101,6 +103,19 @@ impl Cluster {
         let path = format!("/api/v1/namespaces/{namespace}/services/{cluster}-rest:8081/proxy{path}");
         let request = Request::get(path).body(Vec::new())?;
         Ok(self.client.request(request).await?)
+    }
+
+    /// Sends JSON to a Flink cluster, through the API server, and returns its answer.
+    pub(crate) async fn tell_flink(
+        &self,
+        namespace: &str,
+        cluster: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value> {
+        let path = format!("/api/v1/namespaces/{namespace}/services/{cluster}-rest:8081/proxy{path}");
+        let request = Request::post(path).header("Content-Type", "application/json");
+        Ok(self.client.request(request.body(serde_json::to_vec(body)?)?).await?)
     }
 
     /// What a pod answers on one of its ports, through the API server.

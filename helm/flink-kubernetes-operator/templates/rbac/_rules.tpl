@@ -2,7 +2,7 @@
 What the operator does, and nothing else. e2e/scenarios compares this with the API server's audit log.
 */}}
 {{- define "flink-operator.operatorRules" -}}
-# Resources of users: their finalizers are added and removed by patch, their status is replaced.
+# Resources of users: finalizers are added and removed by patch, the status is replaced.
 - apiGroups: [flink.apache.org]
   resources: [flinkdeployments]
   verbs: [get, list, watch, patch]
@@ -12,34 +12,36 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
 # Session clusters wait for their jobs when they are deleted.
 - apiGroups: [flink.apache.org]
   resources: [flinksessionjobs, flinkstatesnapshots]
-  verbs: [get, list, watch]
-# Clusters where an owner that blocks deletion may be named only by those who may change its finalizers.
+  verbs: [list, watch]
+# Some clusters let only those name an owner that blocks deletion who may change its finalizers.
 - apiGroups: [flink.apache.org]
   resources: [flinkdeployments/finalizers]
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments/finalizers]
   verbs: [update]
-# Flink clusters: created, applied (patch), deleted; ConfigMaps include those of Flink's high availability.
+# Flink clusters. Server-side apply is a patch, and a create where there is nothing yet.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [apps]
-  resources: [deployments/scale]
-  verbs: [patch]
 - apiGroups: [""]
-  resources: [services, configmaps]
-  verbs: [get, list, watch, create, patch, delete]
+  resources: [services]
+  verbs: [create, patch, delete]
+# Those of Flink's high availability are looked for and removed, too.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, create, patch, delete]
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 # Why a JobManager does not start.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list]
+# Events of ours are written, those about pods are read.
 - apiGroups: [""]
   resources: [events]
-  verbs: [get, create, patch]
+  verbs: [get, list, create, patch]
 {{- if .Values.rbac.nodesRule.create }}
 - apiGroups: [""]
   resources: [nodes]
