@@ -33,3 +33,38 @@ prepare_bed() {
   HELM=(helm)
   timed "images" load_once "$bed" "$(pack_operator)" "${archives[@]}"
 }
+
+# prepare_flink_bed BED FLINK… : a full bed with the images of these Flink versions and our kinds, but
+# without an operator. Sets KUBECTL and what `testbed/env` sets.
+prepare_flink_bed() {
+  local bed=$1 version versions=() archives
+  shift
+  for version in "$@"; do versions+=(--flink "$version"); done
+  in_background flink "$E2E_DIR/flink-image/build" "${versions[@]}"
+  timed "bed $bed" "$TESTBED_DIR/up" --name "$bed"
+  finished flink "Flink images"
+  mapfile -t archives < <(background_output flink | grep '\.tar$')
+  eval "$("$TESTBED_DIR/env" --name "$bed")"
+  KUBECTL=(kubectl)
+  timed "images" load_once "$bed" "${archives[@]}"
+  timed "kinds" apply_kinds
+}
+
+# apply_kinds: our CRDs, until the API server serves them.
+apply_kinds() {
+  local tries
+  "${KUBECTL[@]}" apply --server-side --force-conflicts -f "$CHART/crds"
+  for ((tries = 0; tries < 60; tries++)); do
+    "${KUBECTL[@]}" get flinkdeployments,flinksessionjobs,flinkstatesnapshots --all-namespaces && return
+    sleep 0.5
+  done
+  return 1
+}
+
+# copy_of_operator FOLDER : builds the operator with debug checks, and prints the path of a copy that no
+# later build replaces.
+copy_of_operator() {
+  (cd "$ROOT" && cargo build --quiet --locked -p flink-operator) >&2 || return
+  cp "${CARGO_TARGET_DIR:-$ROOT/target}/debug/flink-operator" "$1/flink-operator"
+  echo "$1/flink-operator"
+}

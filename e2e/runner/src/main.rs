@@ -2,6 +2,7 @@
 
 mod audit;
 mod chart;
+mod chart_operator;
 mod examples;
 mod figures;
 mod golden;
@@ -10,6 +11,7 @@ mod namespaced;
 mod operator_pod;
 mod operator_process;
 mod scenarios;
+mod timeline;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,7 @@ enum Check {
     Golden(golden::Arguments),
     Namespaced(namespaced::Arguments),
     Scenarios(scenarios::Arguments),
+    Timeline(timeline::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -41,5 +44,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Golden(arguments) => golden::run(&arguments),
         Check::Namespaced(arguments) => namespaced::run(&arguments),
         Check::Scenarios(arguments) => scenarios::run(&arguments),
+        Check::Timeline(arguments) => timeline::run(&arguments),
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// Makes service account, role and binding in a namespace.
-pub(super) fn grant(namespace: &str) -> Result<()> {
+pub(crate) fn grant(namespace: &str) -> Result<()> {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../helm/flink-kubernetes-operator");
     let rendered = Command::new("helm")
         .args(["template", "flink-kubernetes-operator"])

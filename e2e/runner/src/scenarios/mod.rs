@@ -1,6 +1,6 @@
 //! `scenarios`: the operator, installed by Helm, with real Flink clusters on a real Kubernetes.
 
-mod access;
+pub(crate) mod access;
 mod application;
 mod broken_image;
 mod deletion;

@@ -41,7 +41,7 @@ pub(crate) struct Resource {
     pub(crate) name: String,
     pub(crate) generation: Option<i64>,
     /// Whether its deletion was asked for.
-    #[serde(rename = "deletionTimestamp")]
+    #[serde(rename = "deletionTimestamp", default)]
     pub(crate) deleting: bool,
     pub(crate) status: Option<Value>,
 }

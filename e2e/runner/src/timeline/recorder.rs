@@ -1,7 +1,7 @@
 //! Our own timeline, written while a scenario runs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -74,10 +74,11 @@ impl Recorder {
         self.shared.lines().iter().skip(from).cloned().collect()
     }
 
-    /// Waits until something happens. Fails if the recording broke: then it is no use.
-    pub(crate) async fn changed(&mut self) -> Result<()> {
+    /// Waits until something happens, or so long. Fails if the recording broke: then it is no use.
+    pub(crate) async fn changed(&mut self, limit: Duration) -> Result<()> {
         tokio::select! {
             _ = self.changes.changed() => Ok(()),
+            () = tokio::time::sleep(limit) => Ok(()),
             Some(ended) = self.watches.join_next() => match ended? {
                 Ok(()) => bail!("a watch ended"),
                 Err(error) => Err(error.context("the recording broke")),

@@ -1,0 +1,262 @@
+//! Does what a recorder did.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::applicable::is_left_out;
+use super::line::Line;
+use super::place::{Place, inputs};
+use super::recorder::Recorder;
+use super::step::{Act, Observation, Step};
+use super::watching::{Since, holds, job_of};
+use crate::kubernetes::{Kind, name, text};
+
+/// Longest time to wait for something. Two cores run several JVMs at a time.
+const TO_HAPPEN: Duration = Duration::from_secs(240);
+/// Longest time between two looks, if nothing happens.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What came of it.
+pub(super) struct Outcome {
+    pub(super) lines: Vec<Line>,
+    /// What did not happen, or happened although it did not for the recorder.
+    pub(super) surprises: Vec<String>,
+}
+
+/// A replay on its way.
+pub(super) struct Replay<'a> {
+    place: &'a Place,
+    recorder: Recorder,
+    /// Number of the first line after the last action.
+    since: usize,
+    /// `jobStatus.startTime` before the last action.
+    start_time: String,
+    /// Where the savepoint lies that was taken last.
+    savepoint: Option<String>,
+    /// Files that jobs read.
+    inputs: Vec<String>,
+    surprises: Vec<String>,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) async fn start(place: &'a Place) -> Result<Self> {
+        let recorder = Recorder::start(&place.cluster, &place.namespace).await?;
+        Ok(Self {
+            place,
+            recorder,
+            since: 0,
+            start_time: String::new(),
+            savepoint: None,
+            inputs: Vec::new(),
+            surprises: Vec::new(),
+        })
+    }
+
+    /// Does all steps, and goes on recording for some seconds.
+    pub(super) async fn run(mut self, steps: &[Step], rest: f64) -> Result<Outcome> {
+        let late = steps.iter().any(|step| step.what == Act::InputAppears);
+        for step in steps.iter().filter(|step| !is_left_out(step) || is_savepoint(step)) {
+            let done = self.step(step, late).await.with_context(|| step.text.clone())?;
+            if !done {
+                // What follows would be done to something else than the recorder had.
+                return Ok(self.outcome());
+            }
+        }
+        self.pass_time(rest).await?;
+        Ok(self.outcome())
+    }
+
+    fn outcome(self) -> Outcome {
+        Outcome { lines: self.recorder.lines(0), surprises: self.surprises }
+    }
+
+    /// Returns whether the replay can go on.
+    async fn step(&mut self, step: &Step, late_input: bool) -> Result<bool> {
+        match &step.what {
+            Act::Await(Observation::Time) | Act::Remark => {
+                self.pass_time(step.pause).await?;
+                self.recorder.step(&step.text, None);
+                Ok(true)
+            }
+            Act::Await(observation) => self.observe(step, observation).await,
+            Act::NeverSeen(observation, seconds) => self.never_see(step, observation, *seconds).await,
+            action => {
+                self.pass_time(step.pause).await?;
+                self.remember();
+                self.act(step, action, late_input).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// What is known before an action.
+    fn remember(&mut self) {
+        let latest = self.recorder.lines(0).into_iter().rev().find_map(|line| match line.what {
+            super::line::What::Cr(cr) => cr.status,
+            _ => None,
+        });
+        let start_time = latest.map(|status| text(&status, "/jobStatus/startTime").to_owned());
+        self.start_time = start_time.unwrap_or_default();
+        self.since = self.recorder.count();
+    }
+
+    async fn act(&mut self, step: &Step, action: &Act, late_input: bool) -> Result<()> {
+        let (cluster, namespace) = (&self.place.cluster, self.place.namespace.as_str());
+        match action {
+            Act::Create(object) if is_savepoint(step) => {
+                self.recorder.step(&step.text, None);
+                let of = text(object, "/spec/jobReference/name").to_owned();
+                self.savepoint = Some(self.take_savepoint(&of).await?);
+            }
+            Act::Create(object) => {
+                for input in inputs(object) {
+                    if !late_input {
+                        self.place.make_input(&input)?;
+                    }
+                    self.inputs.push(input);
+                }
+                self.recorder.step(&step.text, None);
+                let object = self.place.adapt(Value::clone(object));
+                cluster.create(kind(text(&object, "/kind"))?, namespace, object).await?;
+            }
+            Act::Patch { kind: of, name, patch } => {
+                let patch = self.adapt_patch(patch);
+                self.recorder.step(&step.text, Some(&patch));
+                cluster.patch(kind(of)?, namespace, name, &patch).await?;
+            }
+            Act::Delete { kind: of, name } => {
+                self.recorder.step(&step.text, None);
+                cluster.delete(kind(of)?, namespace, name).await?;
+            }
+            Act::DeletePod { cluster: of } => {
+                self.recorder.step(&step.text, None);
+                let pods = cluster.list(Kind::Pod, namespace, &format!("app={of},component=jobmanager")).await?;
+                ensure!(pods.len() == 1, "{} JobManager pods", pods.len());
+                for pod in pods {
+                    cluster.delete(Kind::Pod, namespace, name(&pod)).await?;
+                }
+            }
+            Act::DeleteDeployment { cluster: of } => {
+                self.recorder.step(&step.text, None);
+                cluster.delete(Kind::Deployment, namespace, of).await?;
+            }
+            Act::InputAppears => {
+                self.recorder.step(&step.text, None);
+                for input in &self.inputs {
+                    self.place.make_input(input)?;
+                }
+            }
+            Act::Await(_) | Act::NeverSeen(..) | Act::Remark => {}
+        }
+        Ok(())
+    }
+
+    /// A recorded savepoint is not here; ours is.
+    fn adapt_patch(&self, patch: &Value) -> Value {
+        let mut patch = self.place.adapt(patch.clone());
+        if let (Some(path), Some(ours)) = (patch.pointer_mut("/spec/job/initialSavepointPath"), &self.savepoint)
+            && path.is_string()
+        {
+            *path = json!(ours);
+        }
+        patch
+    }
+
+    /// Asks Flink itself for a savepoint and waits for it.
+    async fn take_savepoint(&mut self, of: &str) -> Result<String> {
+        let job = job_of(self.place, of).await?;
+        let (cluster, namespace) = (&self.place.cluster, self.place.namespace.as_str());
+        let path = format!("/jobs/{job}/savepoints");
+        let accepted = cluster.tell_flink(namespace, of, &path, &json!({"cancel-job": false})).await?;
+        let trigger = text(&accepted, "/request-id");
+        let path = format!("/jobs/{job}/savepoints/{trigger}");
+        let began = Instant::now();
+        while began.elapsed() < TO_HAPPEN {
+            let answer = cluster.ask_flink(namespace, of, &path).await?;
+            if text(&answer, "/status/id") == "COMPLETED" {
+                let location = text(&answer, "/operation/location").to_owned();
+                ensure!(!location.is_empty(), "the savepoint failed: {answer}");
+                return Ok(location);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        bail!("no savepoint after {} s", TO_HAPPEN.as_secs())
+    }
+
+    async fn observe(&mut self, step: &Step, observation: &Observation) -> Result<bool> {
+        let Some(instead) = self.wait(observation, TO_HAPPEN).await? else {
+            self.recorder.step(&step.text, None);
+            return Ok(true);
+        };
+        let what = step.text.trim_start_matches("observed: ");
+        let text = format!("NOT observed within {}s: {what}", TO_HAPPEN.as_secs());
+        self.recorder.step(&text, None);
+        self.surprises.push(format!("{text}; instead: {instead}"));
+        Ok(false)
+    }
+
+    /// What the recorder did not see must not be seen here either.
+    async fn never_see(&mut self, step: &Step, observation: &Observation, seconds: f64) -> Result<bool> {
+        let instead = self.wait(observation, Duration::from_secs_f64(seconds)).await?;
+        if instead.is_none() {
+            let what = step.text.split_once("s: ").map_or(step.text.as_str(), |(_, what)| what);
+            let text = format!("observed: {what}");
+            self.recorder.step(&text, None);
+            self.surprises.push(format!("{text}; the recorder did not within {seconds} s"));
+        } else {
+            self.recorder.step(&step.text, None);
+        }
+        Ok(true)
+    }
+
+    /// `None` as soon as it is there; what is there instead if the time runs out.
+    async fn wait(&mut self, observation: &Observation, limit: Duration) -> Result<Option<String>> {
+        let began = Instant::now();
+        loop {
+            let since = Since { lines: self.lines_since(), start_time: self.start_time.clone() };
+            let Some(instead) = holds(self.place, &since, observation).await? else { return Ok(None) };
+            if began.elapsed() > limit {
+                return Ok(Some(instead));
+            }
+            self.recorder.changed(LOOK).await?;
+        }
+    }
+
+    /// Lines since the last action; the last state before it if nothing has happened since.
+    fn lines_since(&self) -> Vec<Line> {
+        let all = self.recorder.lines(0);
+        let is_state = |line: &Line| matches!(line.what, super::line::What::Cr(_));
+        let (before, after) = all.split_at(self.since.min(all.len()));
+        if after.iter().any(is_state) {
+            return after.to_vec();
+        }
+        before.iter().rev().find(|line| is_state(line)).cloned().into_iter().collect()
+    }
+
+    /// Lets time pass; a recording that breaks is noticed.
+    async fn pass_time(&mut self, seconds: f64) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs_f64(seconds.max(0.0));
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.recorder.changed(left).await?;
+        }
+    }
+}
+
+fn is_savepoint(step: &Step) -> bool {
+    matches!(&step.what, Act::Create(object) if text(object, "/kind") == "FlinkStateSnapshot")
+}
+
+fn kind(name: &str) -> Result<Kind> {
+    Ok(match name {
+        "FlinkDeployment" => Kind::FlinkDeployment,
+        "FlinkSessionJob" => Kind::FlinkSessionJob,
+        "FlinkStateSnapshot" => Kind::FlinkStateSnapshot,
+        _ => bail!("nobody knows the kind {name}"),
+    })
+}
