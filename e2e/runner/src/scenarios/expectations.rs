@@ -62,7 +62,7 @@ pub(crate) async fn one_attempt(space: &Space, cluster: &str) -> Result<()> {
     let jobmanager = jobmanager(space, cluster).await?;
     ensure!(name(&jobmanager) == cluster, "the Deployment is named {}", name(&jobmanager));
     ensure!(!text(&jobmanager, ATTEMPT).is_empty(), "the Deployment names no attempt");
-    let selector = format!("app={cluster}");
+    let selector = format!("app={cluster},type=flink-native-kubernetes");
     let replica_sets = space.cluster.list(Kind::ReplicaSet, &space.name, &selector).await?;
     ensure!(replica_sets.len() == 1, "{} ReplicaSets of {cluster}", replica_sets.len());
     let mut names = BTreeSet::new();

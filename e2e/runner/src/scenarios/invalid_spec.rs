@@ -22,7 +22,7 @@ pub(super) async fn first(space: &Space) -> Result<()> {
     space
         .change("app", json!({"job": {"parallelism": 1}, "jobManager": {"resource": {"memory": "lots"}}}))
         .await?;
-    refused(space, "lots").await?;
+    refused(space, "JobManager resource memory parse error").await?;
 
     space.change("app", json!({"jobManager": {"resource": {"memory": "1024m"}}})).await?;
     stable(space, "app").await?;
