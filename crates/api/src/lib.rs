@@ -42,7 +42,7 @@ pub use job_status::{
     Checkpoint, CheckpointInfo, CheckpointType, JobStatus, JobStatusState, Savepoint, SavepointFormatType,
     SavepointInfo, SnapshotTriggerType,
 };
-pub use operation::{Operation, OperationKind};
+pub use operation::{Operation, OperationKind, Retry, RetryKind};
 pub use reconciled::{ReconciledSpec, ReconciliationMetadata};
 pub use session_job::{FlinkSessionJob, FlinkSessionJobSpec};
 pub use snapshot::{

@@ -15,6 +15,20 @@ text_enum! {
         Stopping = "STOPPING",
         /// The job is being cancelled.
         Cancelling = "CANCELLING",
+        /// The cluster goes and comes back with the same spec.
+        Restarting = "RESTARTING",
+        /// The resource is being deleted, and its cluster with it.
+        Deleting = "DELETING",
+    }
+}
+
+text_enum! {
+    /// What failed before and is tried again.
+    pub enum RetryKind {
+        /// Stopping the job with a savepoint.
+        StopWithSavepoint = "STOP_WITH_SAVEPOINT",
+        /// Running a job that fails.
+        RestartJob = "RESTART_JOB",
     }
 }
 
@@ -37,10 +51,33 @@ pub struct Operation {
     /// `metadata.generation` of the spec that caused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
-    /// What the new cluster is restored from: a path, or the marker for HA metadata.
+    /// When that job had started, in milliseconds since 1970. Another time under the same id means that the JobManager
+    /// was restarted and knows nothing of earlier calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_start_time: Option<i64>,
+    /// What the new cluster is restored from: a path, or the marker for HA metadata. While a job is being stopped: the
+    /// savepoint that was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restore_path: Option<String>,
     /// When it began, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_timestamp: Option<i64>,
+}
+
+/// How often something has failed in a row: the next try waits the longer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// What failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<RetryKind>,
+    /// How often, without a success in between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<i32>,
+    /// When it failed last, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<i64>,
+    /// `metadata.generation` at that time: a changed spec is tried at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
 }

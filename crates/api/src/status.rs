@@ -109,6 +109,9 @@ pub struct FlinkDeploymentStatus {
     /// What the operator is in the middle of; absent when nothing is under way. Not in Apache's CRD.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<crate::Operation>,
+    /// What failed and is tried again; absent when nothing is. Not in Apache's CRD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<crate::Retry>,
     /// Conditions; `Running` says whether the job (or the session cluster) runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Vec<Condition>>,

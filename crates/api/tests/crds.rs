@@ -37,6 +37,11 @@ const DIFFERENCES: &[Listed] = &[
         "added",
         "a step that was begun and must not be done twice; the Java operator ignores and drops it",
     ),
+    (
+        ".status.retry*",
+        "added",
+        "how often something has failed in a row, so that it waits before it is tried again; as above",
+    ),
     (".status.failures", "minimum maximum", "a number beyond 32 bits could be stored but not be read"),
 ];
 

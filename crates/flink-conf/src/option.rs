@@ -216,6 +216,11 @@ pub mod process {
         Key::with("rest.bind-address", &["web.address", "jobmanager.web.address"]);
     /// Whether the web UI can cancel jobs; the operator's default is false.
     pub const WEB_CANCEL: Key = Key::new("web.cancel.enable");
+    /// How long answers about checkpoints are repeated; `web.refresh-interval` when not set.
+    pub const CHECKPOINT_STATISTICS_CACHE: Key = Key::with(
+        "rest.cache.checkpoint-statistics.timeout",
+        &["web.refresh-interval", "jobmanager.web.refresh-interval"],
+    );
     /// `default` or `reactive`.
     pub const SCHEDULER_MODE: Key = Key::new("scheduler-mode");
 }

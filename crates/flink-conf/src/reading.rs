@@ -54,9 +54,30 @@ pub fn checkpoint_timeout(conf: &FlinkConf) -> Result<Duration, ConfError> {
     Ok(conf.duration(state::CHECKPOINT_TIMEOUT)?.unwrap_or(Duration::from_mins(10)))
 }
 
+/// How long Flink repeats an answer about the checkpoints of a job, also across the job's end:
+/// `rest.cache.checkpoint-statistics.timeout`, else `web.refresh-interval`, default 3 s.
+///
+/// # Errors
+/// [`ConfError::Value`] if it is no duration.
+pub fn checkpoint_statistics_lag(conf: &FlinkConf) -> Result<Duration, ConfError> {
+    Ok(conf.duration(process::CHECKPOINT_STATISTICS_CACHE)?.unwrap_or(Duration::from_secs(3)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checkpoint_statistics_lag_behind_as_long_as_they_are_repeated() {
+        let lag = |entries: &[(&str, &str)]| {
+            let conf: FlinkConf = entries.iter().copied().collect();
+            checkpoint_statistics_lag(&conf).unwrap()
+        };
+        assert_eq!(lag(&[]), Duration::from_secs(3));
+        assert_eq!(lag(&[("web.refresh-interval", "7000")]), Duration::from_secs(7));
+        let both = [("rest.cache.checkpoint-statistics.timeout", "1 s"), ("web.refresh-interval", "9 s")];
+        assert_eq!(lag(&both), Duration::from_secs(1));
+    }
 
     #[test]
     fn directories_have_deprecated_spellings() {

@@ -39,6 +39,9 @@ pub struct PollPlan {
     pub interval: Duration,
     /// Limit for each call (`kubernetes.operator.flink.client.timeout`).
     pub timeout: Duration,
+    /// How long the checkpoint statistics of a job that has ended may still be those of before
+    /// (`rest.cache.checkpoint-statistics.timeout`, `web.refresh-interval`): they are not asked for earlier.
+    pub statistics_lag: Duration,
     /// What to ask besides the list of jobs.
     pub questions: Vec<Question>,
 }
@@ -82,4 +85,20 @@ pub enum Question {
         /// The job.
         job_id: String,
     },
+}
+
+impl Question {
+    /// The job that is asked about.
+    #[must_use]
+    pub fn job_id(&self) -> Option<&str> {
+        match self {
+            Self::ClusterInfo => None,
+            Self::Checkpoints { job_id }
+            | Self::Savepoint { job_id, trigger_id: _ }
+            | Self::Checkpoint { job_id, trigger_id: _ }
+            | Self::FailureCause { job_id }
+            | Self::Exceptions { job_id }
+            | Self::Metrics { job_id } => Some(job_id),
+        }
+    }
 }

@@ -198,11 +198,15 @@ pub struct FlinkAnswer {
     pub cluster: String,
     /// `GET /jobs/overview`.
     pub jobs: Vec<JobOverview>,
+    /// Jobs that were asked about and that the cluster does not know, and since when that is so. An application's job is
+    /// not known before its main method has come to it, and an ended one no longer after a restart of the JobManager.
+    pub absent: BTreeMap<String, Timestamp>,
     /// Number of entries of `GET /taskmanagers`, when asked for.
     pub task_managers: Option<u32>,
     /// `GET /config` and what is computed from it; keys of `status.clusterInfo`.
     pub cluster_info: BTreeMap<String, String>,
-    /// `GET /jobs/:jobid/checkpoints`, when asked for.
+    /// `GET /jobs/:jobid/checkpoints`, when asked for. Those of a job that has ended are final: while they may still be
+    /// those of before its end, there are none.
     pub checkpoints: Option<Checkpoints>,
     /// Results of savepoints, checkpoints and stops, by our trigger id.
     pub operations: BTreeMap<String, OperationResult>,
@@ -231,6 +235,8 @@ pub struct JobOverview {
     pub tasks_running: i64,
     /// Tasks in state FINISHED.
     pub tasks_finished: i64,
+    /// When it was first seen to have ended.
+    pub ended_since: Option<Timestamp>,
 }
 
 impl JobOverview {
@@ -262,7 +268,7 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The completed one with the highest id.
+    /// The completed one with the highest id, which may be discarded: an older one never stands in for it.
     #[must_use]
     pub fn newest(&self) -> Option<&CompletedCheckpoint> {
         self.completed.iter().max_by_key(|checkpoint| checkpoint.id)
@@ -278,6 +284,10 @@ pub struct CompletedCheckpoint {
     pub external_path: String,
     /// Milliseconds since 1970.
     pub trigger_timestamp: i64,
+    /// Whether it is a savepoint: those are the user's and outlive every end of a job.
+    pub is_savepoint: bool,
+    /// Whether Flink says that it has deleted the files.
+    pub discarded: bool,
 }
 
 /// Result of an asynchronous operation.

@@ -278,6 +278,7 @@ async fn news_from_flink_wakes_its_resource() {
         deployment_uid: "jm".to_owned(),
         interval: Duration::from_secs(2),
         timeout: Duration::from_secs(10),
+        statistics_lag: Duration::from_secs(3),
         questions: Vec::new(),
     };
     bench.control.engine().poller.set_plan(&ObjectKey::new("ns", "app"), Some(plan));

@@ -60,24 +60,65 @@ impl Budget<'_> {
     }
 }
 
-/// Asks everything in `plan`. `version` is what `GET /config` said before, if it did; the answer contains it again.
+/// What is remembered of a cluster from one poll to the next.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remembered {
+    /// Version and revision of Flink, as `GET /config` said them: they stay the same as long as the Deployment does.
+    version: BTreeMap<String, String>,
+    /// When each ended job was first seen so: in [`Clock::monotonic`] time, and as a time of day.
+    ended: BTreeMap<String, (Duration, Timestamp)>,
+    /// Since when each job that is asked about is not there.
+    absent: BTreeMap<String, Timestamp>,
+    /// When to ask again at the latest, because an answer would have been too early now.
+    pub(super) again: Option<Duration>,
+}
+
+impl Remembered {
+    /// Takes in the list of jobs, as it is known now.
+    fn look(&mut self, plan: &PollPlan, answer: &mut FlinkAnswer, clock: &dyn Clock) {
+        let (monotonic, now) = (clock.monotonic(), clock.now());
+        self.again = None;
+        for job in answer.jobs.iter_mut().filter(|job| job.state.is_terminal()) {
+            let (_, since) = *self.ended.entry(job.job_id.clone()).or_insert((monotonic, now));
+            job.ended_since = Some(since);
+        }
+        let state = |id: &str| answer.jobs.iter().find(|job| job.job_id == id).map(|job| job.state);
+        self.ended.retain(|id, _| state(id).is_some_and(api::JobStatusState::is_terminal));
+        for id in plan.questions.iter().filter_map(Question::job_id) {
+            if state(id).is_none() {
+                self.absent.entry(id.to_owned()).or_insert(now);
+            }
+        }
+        self.absent.retain(|id, _| state(id).is_none());
+        answer.absent.clone_from(&self.absent);
+    }
+
+    /// From when on the statistics of a job are not those of before its end; `None` for one that goes on.
+    fn final_statistics_from(&self, job_id: &str, lag: Duration) -> Option<Duration> {
+        self.ended.get(job_id).map(|(since, _)| since.saturating_add(lag))
+    }
+}
+
+/// Asks everything in `plan`. `remembered` is what the poll before left, and is given back with the answer.
 pub(super) async fn ask(
     flink: &Flink,
     clock: &dyn Clock,
     plan: &PollPlan,
-    version: BTreeMap<String, String>,
-) -> Result<(FlinkAnswer, BTreeMap<String, String>), Failure> {
+    mut remembered: Remembered,
+) -> Result<(FlinkAnswer, Remembered), Failure> {
     let ends = clock.monotonic().saturating_add(plan.timeout.saturating_mul(2));
     let budget = Budget { clock, ends, each: plan.timeout };
     let cluster = flink
         .cluster(&plan.cluster, plan.timeout)
         .map_err(|error| Failure::unsendable(format!("the cluster's address is unusable: {error}")))?;
     let jobs = cluster.jobs_overview().await.map_err(|error| Failure::from(&error))?;
-    let mut poll = Poll { budget, answer: empty(plan, &jobs), version, cluster };
+    let mut answer = empty(plan, &jobs);
+    remembered.look(plan, &mut answer, clock);
+    let mut poll = Poll { budget, answer, remembered, cluster, statistics_lag: plan.statistics_lag };
     for question in &plan.questions {
         poll.put(question).await?;
     }
-    Ok((poll.answer, poll.version))
+    Ok((poll.answer, poll.remembered))
 }
 
 fn empty(plan: &PollPlan, jobs: &[answers::JobOverview]) -> FlinkAnswer {
@@ -85,6 +126,7 @@ fn empty(plan: &PollPlan, jobs: &[answers::JobOverview]) -> FlinkAnswer {
         at: Timestamp::UNIX_EPOCH,
         cluster: plan.deployment_uid.clone(),
         jobs: jobs.iter().map(job).collect(),
+        absent: BTreeMap::new(),
         task_managers: None,
         cluster_info: BTreeMap::new(),
         checkpoints: None,
@@ -98,7 +140,8 @@ fn empty(plan: &PollPlan, jobs: &[answers::JobOverview]) -> FlinkAnswer {
 struct Poll<'a> {
     budget: Budget<'a>,
     cluster: flink_client::FlinkCluster,
-    version: BTreeMap<String, String>,
+    statistics_lag: Duration,
+    remembered: Remembered,
     answer: FlinkAnswer,
 }
 
@@ -145,18 +188,26 @@ impl Poll<'_> {
     }
 
     async fn cluster_info(&mut self) -> Result<(), Unanswered> {
-        if self.version.is_empty() {
+        if self.remembered.version.is_empty() {
             let config = self.cluster()?.dashboard_config().await?;
-            self.version.insert(FLINK_VERSION.to_owned(), config.flink_version);
-            self.version.insert(FLINK_REVISION.to_owned(), config.flink_revision);
+            let version = &mut self.remembered.version;
+            version.insert(FLINK_VERSION.to_owned(), config.flink_version);
+            version.insert(FLINK_REVISION.to_owned(), config.flink_revision);
         }
-        self.answer.cluster_info.extend(self.version.clone());
+        self.answer.cluster_info.extend(self.remembered.version.clone());
         let task_managers = self.cluster()?.taskmanagers().await?.len();
         self.answer.task_managers = u32::try_from(task_managers).ok();
         Ok(())
     }
 
     async fn checkpoints(&mut self, job_id: &str) -> Result<(), Unanswered> {
+        // Flink repeats an answer for a while, also across the end of the job: it would lack the last checkpoint.
+        if let Some(from) = self.remembered.final_statistics_from(job_id, self.statistics_lag)
+            && self.budget.clock.monotonic() < from
+        {
+            self.remembered.again = Some(from);
+            return Ok(());
+        }
         let statistics = match self.cluster()?.checkpoints(&job_id.parse()?).await {
             Ok(statistics) => statistics,
             // Then it is known that there is nothing.
@@ -165,7 +216,8 @@ impl Poll<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let checkpoints = checkpoints(job_id, &statistics);
+        let finished = self.state(job_id) == Some(api::JobStatusState::Finished);
+        let checkpoints = checkpoints(job_id, &statistics, finished);
         if let Some(size) = checkpoints.state_size {
             self.answer.cluster_info.insert(STATE_SIZE.to_owned(), size.to_string());
         }
@@ -272,6 +324,7 @@ fn job(job: &answers::JobOverview) -> JobOverview {
         tasks_total: number(job.tasks.total),
         tasks_running: number(job.tasks.running),
         tasks_finished: number(job.tasks.finished),
+        ended_since: None,
     }
 }
 
@@ -291,25 +344,29 @@ fn state(state: JobState) -> api::JobStatusState {
     }
 }
 
-/// What a job can be restored from: what it started from, its newest checkpoint and savepoint, and those of its history
-/// that still exist.
-fn checkpoints(job_id: &str, statistics: &answers::CheckpointStatistics) -> Checkpoints {
+/// What a job can be restored from: what it started from, its newest checkpoint and savepoint, and those of its history.
+/// One that Flink has deleted is among them, so that an older one is not taken for the newest. A job that has finished
+/// deletes its own checkpoints, whatever their retention, and says so only afterwards.
+fn checkpoints(job_id: &str, statistics: &answers::CheckpointStatistics, finished: bool) -> Checkpoints {
     let latest = &statistics.latest;
     let restored = latest.restored.iter().filter_map(|restored| {
         Some(CompletedCheckpoint {
             id: number(restored.id),
             external_path: restored.external_path.clone()?,
             trigger_timestamp: restored.restore_timestamp,
+            is_savepoint: restored.is_savepoint,
+            discarded: false,
         })
     });
     let taken = [&latest.completed, &latest.savepoint].into_iter().flatten();
-    let history =
-        statistics.history.iter().filter(|one| one.status == CheckpointStatus::Completed && !one.discarded);
+    let history = statistics.history.iter().filter(|one| one.status == CheckpointStatus::Completed);
     let taken = taken.chain(history).filter_map(|one| {
         Some(CompletedCheckpoint {
             id: number(one.id),
             external_path: one.external_path.clone()?,
             trigger_timestamp: one.trigger_timestamp,
+            is_savepoint: one.is_savepoint,
+            discarded: one.discarded || (finished && !one.is_savepoint),
         })
     });
     let mut completed: Vec<CompletedCheckpoint> = Vec::new();

@@ -28,6 +28,7 @@ fn hash_answer(answer: &FlinkAnswer, hasher: &mut DefaultHasher) {
         at: _,
         cluster,
         jobs,
+        absent,
         task_managers,
         cluster_info,
         checkpoints,
@@ -41,6 +42,7 @@ fn hash_answer(answer: &FlinkAnswer, hasher: &mut DefaultHasher) {
     for job in jobs {
         (&job.job_id, job.state, job.effective_state(), job.start_time).hash(hasher);
     }
+    absent.keys().for_each(|id| id.hash(hasher));
     for (key, value) in cluster_info.iter().filter(|(key, _)| key.as_str() != STATE_SIZE) {
         (key, value).hash(hasher);
     }
@@ -50,7 +52,7 @@ fn hash_answer(answer: &FlinkAnswer, hasher: &mut DefaultHasher) {
     {
         // What an ended job can be restored from does not change any more, but may be told late.
         for one in &checkpoints.completed {
-            (one.id, &one.external_path).hash(hasher);
+            (one.id, &one.external_path, one.discarded).hash(hasher);
         }
     }
     for (id, result) in operations {

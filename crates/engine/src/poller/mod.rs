@@ -9,7 +9,7 @@ mod schedule;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,8 +29,7 @@ struct Known {
     digest: u64,
     /// Whether it was told that the failure lasts.
     failure_told: bool,
-    /// Version and revision of Flink: they stay the same as long as the Deployment does.
-    version: BTreeMap<String, String>,
+    remembered: ask::Remembered,
 }
 
 #[derive(Debug, Default)]
@@ -116,13 +115,13 @@ impl Poller {
     pub async fn poll_once(&self, poll: DuePoll) -> bool {
         let DuePoll { key, plan } = poll;
         let at = self.clock.now();
-        let version = {
+        let remembered = {
             let state = self.state();
             let known = state.known.get(&key).filter(|known| known.deployment_uid == plan.deployment_uid);
-            known.map(|known| known.version.clone()).unwrap_or_default()
+            known.map(|known| known.remembered.clone()).unwrap_or_default()
         };
         let mut begun = Begun { poller: self, key: &key, over: false };
-        let answer = ask::ask(&self.flink, self.clock.as_ref(), &plan, version).await;
+        let answer = ask::ask(&self.flink, self.clock.as_ref(), &plan, remembered).await;
         if let Err(failure) = &answer {
             tracing::debug!(namespace = %key.namespace, name = %key.name, "Flink poll: {}", failure.message);
         }
@@ -130,6 +129,11 @@ impl Poller {
         let now = self.clock.monotonic();
         let mut state = self.state();
         state.schedule.finish(&key, answer.is_ok(), now);
+        if let Ok((_, remembered)) = &answer
+            && let Some(again) = remembered.again
+        {
+            state.schedule.at_the_latest(&key, again);
+        }
         // The plan may have changed or gone meanwhile; an answer of another cluster is not wanted.
         let wanted =
             state.schedule.current(&key).is_some_and(|current| current.deployment_uid == plan.deployment_uid);
@@ -169,7 +173,7 @@ impl State {
         key: &ObjectKey,
         plan: &PollPlan,
         at: jiff::Timestamp,
-        answer: Result<(FlinkAnswer, BTreeMap<String, String>), ask::Failure>,
+        answer: Result<(FlinkAnswer, ask::Remembered), ask::Failure>,
     ) -> bool {
         let known = self.known.entry(key.clone()).or_default();
         let first = known.deployment_uid != plan.deployment_uid;
@@ -178,8 +182,8 @@ impl State {
         }
         let mut lasting = false;
         match answer {
-            Ok((answer, version)) => {
-                known.version = version;
+            Ok((answer, remembered)) => {
+                known.remembered = remembered;
                 known.failure_told = false;
                 known.view = FlinkView { answer: Some(FlinkAnswer { at, ..answer }), failure: None };
             }

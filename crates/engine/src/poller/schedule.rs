@@ -103,6 +103,14 @@ impl Schedule {
         self.plan(key, now.saturating_add(wait));
     }
 
+    /// Has a cluster asked at `due` if it would be asked later.
+    pub(super) fn at_the_latest(&mut self, key: &ObjectKey, due: Duration) {
+        let planned = self.entries.get(key).and_then(|entry| entry.due);
+        if planned.is_some_and(|(planned, _)| planned > due) {
+            self.plan(key, due);
+        }
+    }
+
     /// The current plan of a cluster.
     pub(super) fn current(&self, key: &ObjectKey) -> Option<&PollPlan> {
         self.entries.get(key).map(|entry| &entry.plan)
@@ -165,6 +173,7 @@ mod tests {
             deployment_uid: format!("uid-{name}"),
             interval: Duration::from_secs(interval),
             timeout: Duration::from_secs(10),
+            statistics_lag: Duration::from_secs(3),
             questions,
         }
     }
@@ -251,6 +260,18 @@ mod tests {
         schedule.take(now).unwrap();
         schedule.finish(&key("a"), true, now);
         assert!(schedule.next_due().unwrap().saturating_sub(now) > at(50));
+    }
+
+    #[test]
+    fn an_answer_that_would_come_too_early_is_asked_for_again() {
+        let mut schedule = Schedule::default();
+        schedule.set(&key("a"), plan("a", 60, vec![]), at(0));
+        schedule.take(at(60)).unwrap();
+        schedule.finish(&key("a"), true, at(60));
+        schedule.at_the_latest(&key("a"), at(63));
+        assert_eq!(schedule.next_due(), Some(at(63)));
+        schedule.at_the_latest(&key("a"), at(70));
+        assert_eq!(schedule.next_due(), Some(at(63)), "never later than planned");
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn plan(questions: Vec<Question>) -> PollPlan {
         deployment_uid: "jm".to_owned(),
         interval: Duration::from_secs(1),
         timeout: Duration::from_secs(10),
+        statistics_lag: flink_client::answers::STATISTICS_LAG,
         questions,
     }
 }
@@ -240,6 +241,84 @@ async fn a_question_without_an_answer_leaves_the_others_theirs() {
     assert_eq!(answer.operations.get(TRIGGER), Some(&OperationResult::Unknown));
     assert_eq!(answer.checkpoints.map(|it| it.completed.len()), Some(0), "it is known that there are none");
     assert!(answer.metrics.is_some());
+}
+
+/// What Flink says about the job's checkpoints from now on.
+fn checkpoint_is(bench: &Bench, id: u64, discarded: bool) {
+    let checkpoint = json!({"id": id, "status": "COMPLETED", "trigger_timestamp": id * 10, "state_size": 1,
+        "external_path": format!("s3://b/chk-{id}"), "discarded": discarded});
+    bench.flinks.says(
+        &format!("/jobs/{JOB}/checkpoints"),
+        json!({"latest": {"completed": checkpoint}, "history": [checkpoint]}),
+    );
+}
+
+#[tokio::test]
+async fn the_checkpoints_of_an_ended_job_are_asked_for_when_no_older_answer_can_come_any_more() {
+    let bench = Bench::new();
+    let settled = PollPlan { interval: Duration::from_secs(60), ..plan(all()) };
+    bench.poller.set_plan(&key(), Some(settled));
+    bench.poll().await;
+    assert_eq!(bench.answer().checkpoints.unwrap().newest().map(|one| one.id), Some(4));
+    bench.flinks.job_is("CANCELED", 0);
+    assert_eq!(bench.poll().await, Some(true));
+    assert_eq!(bench.answer().checkpoints, None, "Flink may still repeat the answer of before");
+    let seen = bench.clock.monotonic();
+    let ended = bench.answer().jobs.first().unwrap().ended_since;
+    assert!(ended.is_some());
+    checkpoint_is(&bench, 5, false);
+    assert_eq!(bench.poll().await, Some(true));
+    assert_eq!(bench.clock.monotonic().saturating_sub(seen), flink_client::answers::STATISTICS_LAG);
+    assert_eq!(bench.answer().checkpoints.unwrap().newest().map(|one| one.id), Some(5));
+    assert_eq!(bench.answer().jobs.first().unwrap().ended_since, ended, "the first time counts");
+}
+
+#[tokio::test]
+async fn a_deleted_checkpoint_is_told_and_no_older_one_instead() {
+    let bench = Bench::new();
+    let older =
+        json!({"id": 3, "status": "COMPLETED", "trigger_timestamp": 30, "external_path": "s3://b/chk-3"});
+    let newest = json!({"id": 4, "status": "COMPLETED", "trigger_timestamp": 40, "external_path": "s3://b/chk-4",
+        "discarded": true});
+    bench.flinks.says(
+        &format!("/jobs/{JOB}/checkpoints"),
+        json!({"latest": {"completed": newest}, "history": [newest, older]}),
+    );
+    bench.poller.set_plan(&key(), Some(plan(all())));
+    bench.poll().await;
+    let checkpoints = bench.answer().checkpoints.unwrap();
+    assert_eq!(checkpoints.newest().map(|one| (one.id, one.discarded)), Some((4, true)));
+}
+
+#[tokio::test]
+async fn a_finished_job_has_no_checkpoints_whatever_flink_says_at_first() {
+    for (savepoint, discarded) in [(false, true), (true, false)] {
+        let bench = Bench::new();
+        bench.flinks.job_is("FINISHED", 0);
+        let newest = json!({"id": 4, "status": "COMPLETED", "trigger_timestamp": 40, "external_path": "s3://b/4",
+            "discarded": false, "is_savepoint": savepoint});
+        bench.flinks.says(&format!("/jobs/{JOB}/checkpoints"), json!({"latest": {"completed": newest}}));
+        bench.poller.set_plan(&key(), Some(plan(all())));
+        while bench.view().answer.is_none_or(|answer| answer.checkpoints.is_none()) {
+            bench.poll().await;
+        }
+        let checkpoints = bench.answer().checkpoints.unwrap();
+        assert_eq!(checkpoints.newest().map(|one| one.discarded), Some(discarded));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_there_is_told_with_the_time_since_when() {
+    let bench = Bench::new();
+    bench.flinks.says("/jobs/overview", json!({"jobs": []}));
+    bench.poller.set_plan(&key(), Some(plan(all())));
+    assert_eq!(bench.poll().await, Some(true));
+    let since = bench.answer().absent.get(JOB).copied().expect("it is absent");
+    assert_eq!(bench.poll().await, Some(false), "that it still is absent is no news");
+    assert_eq!(bench.answer().absent.get(JOB), Some(&since));
+    bench.flinks.job_is("RUNNING", 2);
+    assert_eq!(bench.poll().await, Some(true));
+    assert!(bench.answer().absent.is_empty());
 }
 
 #[tokio::test]

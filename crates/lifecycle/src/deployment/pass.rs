@@ -96,7 +96,7 @@ impl<'a> Pass<'a> {
             Some(OperationKind::Deploying) => return Stage::Deploying,
             Some(OperationKind::Stopping) => return Stage::Stopping,
             Some(OperationKind::Cancelling) => return Stage::Cancelling,
-            None => {}
+            Some(OperationKind::Restarting | OperationKind::Deleting) | None => {}
         }
         let suspended =
             last.spec.job.as_ref().is_some_and(|job| job.state_or_default() == JobState::Suspended);

@@ -8,6 +8,9 @@ use crate::{PollPlan, Question};
 /// Time between polls while something is about to change. Polls do not hold a reconcile slot.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// Flink's default; also for a configuration that cannot be read.
+const STATISTICS_LAG: Duration = Duration::from_secs(3);
+
 impl Pass<'_> {
     /// Polls a cluster whose JobManager is available.
     pub(super) fn plan_poll(&mut self) {
@@ -31,8 +34,17 @@ impl Pass<'_> {
             deployment_uid: job_manager.uid.clone(),
             interval: if settled { self.settings.reconcile_interval } else { BUSY },
             timeout: self.settings.flink_client_timeout,
+            statistics_lag: self.statistics_lag(),
             questions: self.questions(),
         });
+    }
+
+    /// How long the running cluster repeats answers about checkpoints.
+    fn statistics_lag(&self) -> Duration {
+        self.deployed_spec()
+            .and_then(|spec| super::build::configuration(self, &spec).ok())
+            .and_then(|conf| flink_conf::checkpoint_statistics_lag(&conf).ok())
+            .unwrap_or(STATISTICS_LAG)
     }
 
     fn questions(&self) -> Vec<Question> {

@@ -177,11 +177,13 @@ impl World {
             tasks_total: 1,
             tasks_running: i64::from(state == JobStatusState::Running),
             tasks_finished: i64::from(state == JobStatusState::Finished),
+            ended_since: state.is_terminal().then_some(self.now),
         });
         let answer = FlinkAnswer {
             at: self.now,
             cluster,
             jobs: jobs.collect(),
+            absent: BTreeMap::new(),
             task_managers: Some(1),
             cluster_info: BTreeMap::from([("flink-version".to_owned(), "1.20.3".to_owned())]),
             checkpoints: job_id.map(|job_id| Checkpoints { job_id, ..Checkpoints::default() }),
@@ -386,7 +388,13 @@ fn last_state_without_ha_cancels_and_takes_the_newest_checkpoint() {
     let mut checkpoints = checkpoints.unwrap();
     for id in [3, 7, 5] {
         let external_path = format!("file:///cp/chk-{id}");
-        checkpoints.completed.push(CompletedCheckpoint { id, external_path, trigger_timestamp: 0 });
+        checkpoints.completed.push(CompletedCheckpoint {
+            id,
+            external_path,
+            trigger_timestamp: 0,
+            is_savepoint: false,
+            discarded: false,
+        });
     }
     world.answer().checkpoints = Some(checkpoints);
     world.pass();
