@@ -189,6 +189,16 @@ impl Steps<'_> {
         self.create("create again", CR, &cr).await;
         let bad = self.cr("Not_A_Name");
         self.create("create with a name that is none", CR, &bad).await;
+        let mut event = self.object(Kind::EVENT, "Operator.123", json!({"reason": "Reason", "count": 1}));
+        if let Some(fields) = event.data.as_object_mut() {
+            let involved = json!({"namespace": self.namespace, "kind": "FlinkDeployment", "name": "one"});
+            fields.insert("involvedObject".to_owned(), involved);
+        }
+        let created = self.api.create(Kind::EVENT, &event).await;
+        self.say(
+            "create an Event with a name that others may not have",
+            outcome(&created, |_| String::new()),
+        );
         self.see("get", CR, "one").await;
         self.see("get what is not there", CR, "two").await;
     }

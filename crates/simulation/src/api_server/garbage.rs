@@ -1,6 +1,7 @@
 //! The garbage collector: what an owner's end does to what it owns.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine::ports::{DeleteOptions, Kind};
 use jiff::Timestamp;
@@ -45,9 +46,9 @@ impl State {
                 let mut kept = owners(&stored.object);
                 kept.retain(|owner| field(owner, "uid") != owner_uid);
                 if kept.is_empty() {
-                    unset(&mut stored.object, "ownerReferences");
+                    unset(Arc::make_mut(&mut stored.object), "ownerReferences");
                 } else {
-                    set(&mut stored.object, "ownerReferences", json!(kept));
+                    set(Arc::make_mut(&mut stored.object), "ownerReferences", json!(kept));
                 }
                 self.store(&dependent, stored);
             }
@@ -103,7 +104,7 @@ impl State {
     fn dependents<'a>(&'a self, owner: &'a str) -> impl Iterator<Item = (&'a Id, &'a Value)> {
         self.objects
             .iter()
-            .map(|(id, stored)| (id, &stored.object))
+            .map(|(id, stored)| (id, stored.object.as_ref()))
             .filter(move |(_, object)| owners(object).iter().any(|one| field(one, "uid") == owner))
     }
 
@@ -111,7 +112,7 @@ impl State {
         let Some(mut stored) = self.objects.get(id).cloned() else { return };
         let mut kept = finalizers(&stored.object);
         kept.retain(|one| one != finalizer);
-        set_finalizers(&mut stored.object, &kept);
+        set_finalizers(Arc::make_mut(&mut stored.object), &kept);
         self.store(id, stored);
     }
 

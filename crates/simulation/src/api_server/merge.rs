@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Merges a patch into a value; null removes.
-pub(super) fn merge(target: &mut Value, patch: &Value) {
+pub(crate) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;

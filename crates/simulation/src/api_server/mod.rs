@@ -27,6 +27,7 @@ use serde_json::Value;
 
 use state::{State, Stored, read, written};
 
+pub(crate) use merge::merge;
 pub use rejection::Rejection;
 
 struct Shared {
@@ -65,9 +66,9 @@ pub struct StoredChange {
     /// Its namespace and name.
     pub key: ObjectKey,
     /// `None`: it is new.
-    pub before: Option<Value>,
+    pub before: Option<Arc<Value>>,
     /// `None`: it is gone.
-    pub after: Option<Value>,
+    pub after: Option<Arc<Value>>,
 }
 
 impl ApiServer {
@@ -83,19 +84,19 @@ impl ApiServer {
 
     /// An object as it is stored, with everything.
     #[must_use]
-    pub fn read(&self, kind: Kind, key: &ObjectKey) -> Option<Value> {
+    pub fn read(&self, kind: Kind, key: &ObjectKey) -> Option<Arc<Value>> {
         self.state().objects.get(&(kind, key.clone())).map(|stored| stored.object.clone())
     }
 
     /// All objects of a kind.
     #[must_use]
-    pub fn all(&self, kind: Kind) -> Vec<Value> {
+    pub fn all(&self, kind: Kind) -> Vec<Arc<Value>> {
         self.state().list(kind, &Scope::all()).unwrap_or_default()
     }
 
     /// All objects of all kinds.
     #[must_use]
-    pub fn everything(&self) -> Vec<(Kind, ObjectKey, Value)> {
+    pub fn everything(&self) -> Vec<(Kind, ObjectKey, Arc<Value>)> {
         let state = self.state();
         state
             .objects
@@ -107,7 +108,15 @@ impl ApiServer {
     /// Objects of a scope as they were at a version: a read from a server whose cache lags behind.
     pub fn list_at(&self, kind: Kind, scope: &Scope, version: u64) -> Result<Vec<DynamicObject>, ApiError> {
         let listed = self.state().list_at(kind, scope, version)?;
-        listed.into_iter().map(read).collect()
+        listed.iter().map(|object| read(object)).collect()
+    }
+
+    /// A watch that begins with what existed at a version, and goes on from there.
+    #[must_use]
+    pub fn watch_from(&self, kind: Kind, scope: &Scope, version: u64) -> BoxStream<'static, WatchEvent> {
+        let Ok(past) = self.list_at(kind, scope, version) else { return self.watch(kind, scope) };
+        let after = watch::Watch::after(Arc::clone(&self.shared), kind, scope.clone(), version);
+        futures::stream::iter([WatchEvent::Restarted(past)]).chain(after).boxed()
     }
 
     /// The version of the newest change.
@@ -139,19 +148,19 @@ impl ApiServer {
         let id = (kind, key.clone());
         let Some(stored) = state.objects.get(&id).cloned() else { return false };
         let Stored { mut object, applied } = stored;
-        change(&mut object);
+        change(Arc::make_mut(&mut object));
         state.store(&id, Stored { object, applied });
         true
     }
 
     /// Creates an object for a controller, a kubelet, or Flink.
-    pub fn create_object(&self, kind: Kind, object: Value) -> Result<Value, ApiError> {
+    pub fn create_object(&self, kind: Kind, object: Value) -> Result<Arc<Value>, ApiError> {
         let now = self.clock.now();
         self.state().create(kind, object, now)
     }
 
     /// Changes the content of an object as a user does, with a new generation if that is due.
-    pub fn merge_patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<Value, ApiError> {
+    pub fn merge_patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<Arc<Value>, ApiError> {
         self.state().patch(kind, key, part)
     }
 
@@ -197,33 +206,33 @@ impl ApiServer {
 #[async_trait]
 impl KubernetesApi for ApiServer {
     async fn get(&self, kind: Kind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
-        self.read(kind, key).map(read).transpose()
+        self.read(kind, key).map(|object| read(&object)).transpose()
     }
 
     async fn list(&self, kind: Kind, scope: &Scope) -> Result<Vec<DynamicObject>, ApiError> {
         let listed = self.state().list(kind, scope)?;
-        listed.into_iter().map(read).collect()
+        listed.iter().map(|object| read(object)).collect()
     }
 
     async fn create(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
-        read(self.create_object(kind, written(object)?)?)
+        read(self.create_object(kind, written(object)?)?.as_ref())
     }
 
     async fn apply(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
         let now = self.clock.now();
         let stored = self.state().apply(kind, written(object)?, now)?;
-        read(stored)
+        read(&stored)
     }
 
     async fn replace_status(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
         let object = written(object)?;
         request::check_status_request(&object)?;
         let stored = self.state().replace_status(kind, &object)?;
-        read(stored)
+        read(&stored)
     }
 
     async fn patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<DynamicObject, ApiError> {
-        read(self.merge_patch(kind, key, part)?)
+        read(self.merge_patch(kind, key, part)?.as_ref())
     }
 
     async fn delete(&self, kind: Kind, key: &ObjectKey, options: &DeleteOptions) -> Result<(), ApiError> {

@@ -4,6 +4,7 @@
 //! fields other than those of the metadata, and grace periods of anything but pods.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use engine::ports::{ApiError, DeleteOptions, Kind, ObjectKey};
 use jiff::Timestamp;
@@ -43,7 +44,7 @@ impl State {
         rule.map_or(Ok(()), |rule| Err(rule.error()))
     }
 
-    pub(super) fn create(&mut self, kind: Kind, object: Value, now: Timestamp) -> Result<Value, ApiError> {
+    pub(super) fn create(&mut self, kind: Kind, object: Value, now: Timestamp) -> Result<Arc<Value>, ApiError> {
         self.create_owned(kind, object, BTreeSet::new(), now)
     }
 
@@ -53,9 +54,10 @@ impl State {
         mut object: Value,
         applied: BTreeSet<apply::Path>,
         now: Timestamp,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Arc<Value>, ApiError> {
         let name = name(&object).to_owned();
-        if !is_dns_name(&name) {
+        // Names of Events are not checked.
+        if kind != Kind::EVENT && !is_dns_name(&name) {
             return Err(invalid(
                 kind,
                 &name,
@@ -84,10 +86,10 @@ impl State {
             set(&mut object, "generation", json!(1));
         }
         default(kind, &mut object);
-        Ok(self.store(&id, Stored { object, applied }))
+        Ok(self.store(&id, Stored { object: Arc::new(object), applied: Arc::new(applied) }))
     }
 
-    pub(super) fn apply(&mut self, kind: Kind, mut object: Value, now: Timestamp) -> Result<Value, ApiError> {
+    pub(super) fn apply(&mut self, kind: Kind, mut object: Value, now: Timestamp) -> Result<Arc<Value>, ApiError> {
         let name = name(&object).to_owned();
         let key = ObjectKey::new(text(&object, "/metadata/namespace").unwrap_or_default(), &name);
         let wanted = text(&object, "/metadata/uid").map(str::to_owned);
@@ -121,7 +123,7 @@ impl State {
         {
             return Err(modified(kind, &name));
         }
-        let mut merged = stored.object.clone();
+        let mut merged = stored.object.as_ref().clone();
         let applied = apply::apply(&mut merged, &object, &stored.applied);
         self.update(kind, &key, merged, Some(applied))
     }
@@ -133,7 +135,7 @@ impl State {
         key: &ObjectKey,
         mut object: Value,
         applied: Option<BTreeSet<apply::Path>>,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Arc<Value>, ApiError> {
         let live = self.live(kind, key)?.clone();
         self.admit(kind, &key.name)?;
         let wanted = text(&object, "/metadata/uid").unwrap_or_default();
@@ -167,11 +169,12 @@ impl State {
         if has_generation(kind) && content(&object) != content(&live.object) {
             bump_generation(&mut object);
         }
-        let applied = applied.unwrap_or(live.applied);
+        let applied = applied.map_or(live.applied, Arc::new);
+        let object = Arc::new(object);
         Ok(self.store(&(kind, key.clone()), Stored { object, applied }))
     }
 
-    pub(super) fn replace_status(&mut self, kind: Kind, object: &Value) -> Result<Value, ApiError> {
+    pub(super) fn replace_status(&mut self, kind: Kind, object: &Value) -> Result<Arc<Value>, ApiError> {
         let key = ObjectKey::new(text(object, "/metadata/namespace").unwrap_or_default(), name(object));
         let mut stored = self.live(kind, &key)?.clone();
         let wanted = text(object, "/metadata/uid").filter(|wanted| *wanted != uid(&stored.object));
@@ -181,7 +184,7 @@ impl State {
         if text(object, "/metadata/resourceVersion") != text(&stored.object, "/metadata/resourceVersion") {
             return Err(modified(kind, &key.name));
         }
-        if let Some(fields) = stored.object.as_object_mut() {
+        if let Some(fields) = Arc::make_mut(&mut stored.object).as_object_mut() {
             match object.get("status") {
                 Some(status) => fields.insert("status".to_owned(), without_nulls(status)),
                 None => fields.remove("status"),
@@ -190,8 +193,8 @@ impl State {
         Ok(self.store(&(kind, key), stored))
     }
 
-    pub(super) fn patch(&mut self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<Value, ApiError> {
-        let live = self.live(kind, key)?.object.clone();
+    pub(super) fn patch(&mut self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<Arc<Value>, ApiError> {
+        let live = self.live(kind, key)?.object.as_ref().clone();
         let wanted = text(part, "/metadata/resourceVersion");
         if wanted.is_some_and(|wanted| Some(wanted) != text(&live, "/metadata/resourceVersion")) {
             return Err(modified(kind, &key.name));
@@ -213,7 +216,7 @@ impl State {
         if let Some(wanted) = options.uid.as_deref().filter(|wanted| *wanted != uid(&stored.object)) {
             return Err(other_uid(kind, &key.name, wanted, uid(&stored.object)));
         }
-        let mut object = stored.object.clone();
+        let mut object = stored.object.as_ref().clone();
         let mut kept = finalizers(&object);
         kept.retain(|finalizer| finalizer != FOREGROUND && finalizer != ORPHAN);
         match options.propagation {
@@ -225,7 +228,7 @@ impl State {
         let scheduled = text(&object, "/spec/nodeName").is_some();
         let graceful = kind == Kind::POD && scheduled;
         if kept.is_empty() && !graceful {
-            self.end(&id, object);
+            self.end(&id, Arc::new(object));
             return Ok(());
         }
         if !is_terminating(&object) {
@@ -236,7 +239,7 @@ impl State {
                 bump_generation(&mut object);
             }
         }
-        self.store(&id, Stored { object, ..stored });
+        self.store(&id, Stored { object: Arc::new(object), ..stored });
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! What is stored, and every change there ever was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::task::Waker;
 
 use engine::ports::{ApiError, Kind, ObjectKey, Scope};
 use jiff::{Timestamp, Unit};
 use kube::core::DynamicObject;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::apply::Path;
@@ -40,9 +42,9 @@ pub(super) type Id = (Kind, ObjectKey);
 /// An object as it is stored.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
-    pub(super) object: Value,
+    pub(super) object: Arc<Value>,
     /// Fields that were set by server-side apply.
-    pub(super) applied: BTreeSet<Path>,
+    pub(super) applied: Arc<BTreeSet<Path>>,
 }
 
 /// One change of one object.
@@ -50,11 +52,11 @@ pub(super) struct Stored {
 pub(super) struct Change {
     pub(super) version: u64,
     pub(super) id: Id,
-    pub(super) before: Option<Value>,
+    pub(super) before: Option<Arc<Value>>,
     /// `None`: it is gone.
-    pub(super) after: Option<Value>,
+    pub(super) after: Option<Arc<Value>>,
     /// The last state of an object that is gone, with the version of its end.
-    pub(super) last: Option<Value>,
+    pub(super) last: Option<Arc<Value>>,
 }
 
 #[derive(Debug, Default)]
@@ -110,8 +112,8 @@ pub(super) fn set_finalizers(object: &mut Value, finalizers: &[String]) {
     }
 }
 
-pub(super) fn read(object: Value) -> Result<DynamicObject, ApiError> {
-    serde_json::from_value(object).map_err(|error| ApiError::Malformed { message: error.to_string() })
+pub(super) fn read(object: &Value) -> Result<DynamicObject, ApiError> {
+    DynamicObject::deserialize(object).map_err(|error| ApiError::Malformed { message: error.to_string() })
 }
 
 pub(super) fn written(object: &DynamicObject) -> Result<Value, ApiError> {
@@ -178,11 +180,11 @@ impl State {
 
     /// Stores a new state of an object, unless it is the one that is stored, and tells the watchers. An object that is
     /// being deleted and has lost its last finalizer goes.
-    pub(super) fn store(&mut self, id: &Id, mut stored: Stored) -> Value {
+    pub(super) fn store(&mut self, id: &Id, mut stored: Stored) -> Arc<Value> {
         let before = self.objects.get(id);
         if let Some(before) = before {
             let version = before.object.pointer("/metadata/resourceVersion").cloned();
-            set(&mut stored.object, "resourceVersion", version.unwrap_or_default());
+            set(Arc::make_mut(&mut stored.object), "resourceVersion", version.unwrap_or_default());
             let ends = is_terminating(&stored.object) && finalizers(&stored.object).is_empty();
             if before.object == stored.object && !(ends && id.0 != Kind::POD) {
                 let object = stored.object.clone();
@@ -195,7 +197,7 @@ impl State {
         }
         let before = before.map(|stored| stored.object.clone());
         self.version += 1;
-        set(&mut stored.object, "resourceVersion", json!(self.version.to_string()));
+        set(Arc::make_mut(&mut stored.object), "resourceVersion", json!(self.version.to_string()));
         let object = stored.object.clone();
         self.objects.insert(id.clone(), stored);
         self.changed(id, before, Some(object.clone()), None);
@@ -203,15 +205,21 @@ impl State {
     }
 
     /// Removes an object; `last` is its last state.
-    pub(super) fn end(&mut self, id: &Id, mut last: Value) -> Value {
+    pub(super) fn end(&mut self, id: &Id, mut last: Arc<Value>) -> Arc<Value> {
         let before = self.objects.remove(id).map(|stored| stored.object);
         self.version += 1;
-        set(&mut last, "resourceVersion", json!(self.version.to_string()));
+        set(Arc::make_mut(&mut last), "resourceVersion", json!(self.version.to_string()));
         self.changed(id, before, None, Some(last.clone()));
         last
     }
 
-    fn changed(&mut self, id: &Id, before: Option<Value>, after: Option<Value>, last: Option<Value>) {
+    fn changed(
+        &mut self,
+        id: &Id,
+        before: Option<Arc<Value>>,
+        after: Option<Arc<Value>>,
+        last: Option<Arc<Value>>,
+    ) {
         self.history.push(Change { version: self.version, id: id.clone(), before, after, last });
         for waker in self.wakers.drain(..) {
             waker.wake();
@@ -219,19 +227,19 @@ impl State {
     }
 
     /// Everything of a scope, as it is now.
-    pub(super) fn list(&self, kind: Kind, scope: &Scope) -> Result<Vec<Value>, ApiError> {
+    pub(super) fn list(&self, kind: Kind, scope: &Scope) -> Result<Vec<Arc<Value>>, ApiError> {
         let selector = selector(scope)?;
         let all = self.objects.iter().filter(|(id, _)| id.0 == kind && in_scope(&id.1, scope));
         Ok(all.map(|(_, stored)| &stored.object).filter(|object| selector.matches(object)).cloned().collect())
     }
 
     /// Everything of a scope, as it was at a version; `Expired` when that is forgotten.
-    pub(super) fn list_at(&self, kind: Kind, scope: &Scope, version: u64) -> Result<Vec<Value>, ApiError> {
+    pub(super) fn list_at(&self, kind: Kind, scope: &Scope, version: u64) -> Result<Vec<Arc<Value>>, ApiError> {
         let selector = selector(scope)?;
         if version < self.compacted {
             return Err(expired(version, self.compacted));
         }
-        let mut objects: BTreeMap<Id, Value> =
+        let mut objects: BTreeMap<Id, Arc<Value>> =
             self.objects.iter().map(|(id, stored)| (id.clone(), stored.object.clone())).collect();
         for change in self.history.iter().rev().take_while(|change| change.version > version) {
             match &change.before {

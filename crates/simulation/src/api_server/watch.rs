@@ -28,6 +28,11 @@ impl Watch {
     pub(super) fn new(server: Arc<Shared>, kind: Kind, scope: Scope) -> Self {
         Self { server, kind, scope, seen: None, next: 0 }
     }
+
+    /// One that tells what came after a version.
+    pub(super) fn after(server: Arc<Shared>, kind: Kind, scope: Scope, version: u64) -> Self {
+        Self { server, kind, scope, seen: Some(version), next: 0 }
+    }
 }
 
 impl Stream for Watch {
@@ -44,7 +49,7 @@ impl Stream for Watch {
             self.seen = Some(state.version);
             self.next = state.history.len();
             let listed = state.list(self.kind, &self.scope).unwrap_or_default();
-            return Poll::Ready(Some(WatchEvent::Restarted(objects(listed))));
+            return Poll::Ready(Some(WatchEvent::Restarted(objects(&listed))));
         };
         let mut index = self.next;
         let mut told = None;
@@ -79,18 +84,18 @@ impl Watch {
         let before = change.before.as_ref().filter(|object| selector.matches(object));
         let after = change.after.as_ref().filter(|object| selector.matches(object));
         match (before, after) {
-            (_, Some(after)) => read(after.clone()).ok().map(WatchEvent::Applied),
+            (_, Some(after)) => read(after).ok().map(WatchEvent::Applied),
             (Some(_), None) => {
                 let last = change.last.as_ref().or(change.after.as_ref())?;
-                read(last.clone()).ok().map(WatchEvent::Deleted)
+                read(last).ok().map(WatchEvent::Deleted)
             }
             (None, None) => None,
         }
     }
 }
 
-fn objects(listed: Vec<Value>) -> Vec<DynamicObject> {
-    listed.into_iter().filter_map(|object| read(object).ok()).collect()
+fn objects(listed: &[Arc<Value>]) -> Vec<DynamicObject> {
+    listed.iter().filter_map(|object| read(object).ok()).collect()
 }
 
 impl State {

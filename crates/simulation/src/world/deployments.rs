@@ -26,7 +26,7 @@ impl Inner {
         for deployment in self.server.all(Kind::DEPLOYMENT) {
             let uid = text(&deployment, "/metadata/uid");
             let mine: Vec<&Value> =
-                pods.iter().filter(|pod| text(pod, "/metadata/ownerReferences/0/uid") == uid).collect();
+                pods.iter().map(AsRef::as_ref).filter(|pod| text(pod, "/metadata/ownerReferences/0/uid") == uid).collect();
             let living: Vec<&Value> = mine.into_iter().filter(|pod| !terminating(pod)).collect();
             let mut failed = None;
             if !terminating(&deployment) {
@@ -85,6 +85,7 @@ impl Inner {
         let pods = self.server.all(Kind::POD);
         let living: Vec<&Value> = pods
             .iter()
+            .map(AsRef::as_ref)
             .filter(|pod| text(pod, "/metadata/ownerReferences/0/uid") == uid && !terminating(pod))
             .collect();
         let available = living.iter().filter(|pod| is_ready(pod)).count();
@@ -114,6 +115,9 @@ impl Inner {
                     fields.insert(name.to_owned(), json!(count));
                 }
             }
+        }
+        if deployment.get("status") == Some(&status) {
+            return;
         }
         let key = ObjectKey::new(text(deployment, "/metadata/namespace"), text(deployment, "/metadata/name"));
         self.server.change(Kind::DEPLOYMENT, &key, |object| {

@@ -1,5 +1,7 @@
 //! Pods: their containers begin, wait, run and end.
 
+use std::sync::Arc;
+
 use engine::ports::{Kind, ObjectKey};
 use flink_client::stub::{FlinkState, JobManagerRestart, Submission};
 use jiff::Timestamp;
@@ -62,6 +64,10 @@ impl Pod {
 
 fn main_container(pod: &Value) -> Option<&Value> {
     pod.pointer("/spec/containers")?.as_array()?.first()
+}
+
+fn generation(deployment: &Value) -> Option<i64> {
+    deployment.pointer("/metadata/annotations")?.get(GENERATION)?.as_str()?.parse().ok()
 }
 
 impl Inner {
@@ -209,11 +215,16 @@ impl Inner {
                 let submission =
                     Submission { job: job.clone(), plan: boot.plan.clone(), restore_path: restored.clone() };
                 if flink.submit(submission, now).is_ok() {
+                    let deployment = self.deployment_of(pod, object);
                     run = Some(self.runs.len());
                     self.runs.push(Run {
                         cluster: boot.cluster.clone(),
+                        owner: deployment
+                            .as_ref()
+                            .map(|it| text(it, "/metadata/ownerReferences/0/uid").to_owned())
+                            .unwrap_or_default(),
                         deployment: pod.deployment.clone(),
-                        generation: self.generation_of(&pod.deployment, object),
+                        generation: deployment.as_ref().and_then(|it| generation(it)),
                         pod: pod.uid.clone(),
                         job,
                         configured: boot.restore_path.clone(),
@@ -229,13 +240,10 @@ impl Inner {
         pod.phase = Phase::Running(Box::new(JobManager { boot, flink, ready_at, is_ready: false, run }));
     }
 
-    fn generation_of(&self, deployment: &str, pod: &Value) -> Option<i64> {
-        let name = text(pod, "/metadata/ownerReferences/0/name");
-        let key = ObjectKey::new(text(pod, "/metadata/namespace"), name);
-        let owner = self.server.read(Kind::DEPLOYMENT, &key)?;
-        let of_this = text(&owner, "/metadata/uid") == deployment;
-        let annotation = owner.pointer("/metadata/annotations")?.get(GENERATION)?.as_str()?;
-        annotation.parse().ok().filter(|_| of_this)
+    fn deployment_of(&self, pod: &Pod, object: &Value) -> Option<Arc<Value>> {
+        let name = text(object, "/metadata/ownerReferences/0/name");
+        let deployment = self.server.read(Kind::DEPLOYMENT, &ObjectKey::new(&pod.key.namespace, name))?;
+        (text(&deployment, "/metadata/uid") == pod.deployment).then_some(deployment)
     }
 
     /// Lets Flink go on, and stores what it stores in its HA metadata.

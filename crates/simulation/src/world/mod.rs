@@ -55,6 +55,9 @@ pub(crate) struct Inner {
     /// Version of the API server after the last look.
     seen: u64,
     next: Option<Timestamp>,
+    /// Version of the API server after the last look of the Deployment controller, and of the garbage collector.
+    reported: u64,
+    collected: u64,
 }
 
 /// The world. Clones are the same one.
@@ -78,6 +81,8 @@ impl World {
             ended_jobs: BTreeMap::new(),
             seen: u64::MAX,
             next: None,
+            reported: u64::MAX,
+            collected: u64::MAX,
         };
         Self { inner: Arc::new(Mutex::new(inner)), clock }
     }
@@ -152,7 +157,9 @@ impl World {
 
     /// Changes how the world behaves from now on.
     pub fn configure(&self, change: impl FnOnce(&mut WorldSettings)) {
-        change(&mut self.inner().settings);
+        let mut inner = self.inner();
+        change(&mut inner.settings);
+        inner.seen = u64::MAX;
     }
 
     /// Runs something on the Flink of a cluster, if one runs.
@@ -180,9 +187,15 @@ impl Inner {
     fn run(&mut self, now: Timestamp) {
         loop {
             let before = self.server.version();
-            self.run_deployments(now);
+            if self.reported != before || self.seen == u64::MAX {
+                self.run_deployments(now);
+                self.reported = self.server.version();
+            }
             self.run_pods(now);
-            self.server.collect_garbage();
+            if self.collected != self.server.version() {
+                self.server.collect_garbage();
+                self.collected = self.server.version();
+            }
             if self.server.version() == before {
                 break;
             }

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 pub struct Run {
     /// The cluster: namespace and `kubernetes.cluster-id`.
     pub cluster: ObjectKey,
+    /// uid of the FlinkDeployment that owns the Deployment; empty without.
+    pub owner: String,
     /// uid of the JobManager Deployment.
     pub deployment: String,
     /// `metadata.generation` of the FlinkDeployment that the Deployment was made from.

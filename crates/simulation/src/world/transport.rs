@@ -42,8 +42,10 @@ impl Transport for WorldTransport {
         let body = request.body.read().map_err(|error| TransportError::Unsendable(error.to_string()))?;
         self.world.step();
         let answer = self.world.ask(target, &request, &body)?;
-        // What the request began may have to be stored at once.
-        self.world.step_now();
+        if request.method != http::Method::GET {
+            // What the request began may be due at once.
+            self.world.step_now();
+        }
         answer.arrive(request.time_limit, request.answer_limit)
     }
 }

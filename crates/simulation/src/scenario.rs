@@ -1,0 +1,295 @@
+//! Scenarios: data that says what a user wants, does, and expects in the end.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One scenario.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// What it is about, in a sentence.
+    pub about: String,
+    /// What the resource is made from: `application`, `session`, or nothing.
+    #[serde(default)]
+    pub base: Base,
+    /// Merged over the base.
+    #[serde(default = "nothing")]
+    pub spec: Value,
+    /// Configuration of the operator itself.
+    #[serde(default)]
+    pub operator: BTreeMap<String, String>,
+    /// How jobs behave from the beginning.
+    #[serde(default)]
+    pub job: Option<JobBehaviour>,
+    /// What is done, in this order. The creation of the resource comes before.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+    /// What must hold in the end, and be kept.
+    pub end: Condition,
+    /// Whether nothing is written any more in the end. Default: true.
+    #[serde(default = "yes")]
+    pub quiet: bool,
+    /// Minutes of virtual time until the end is reached, after the last step and the last fault. Default: 15.
+    #[serde(default = "fifteen")]
+    pub minutes: u64,
+}
+
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn fifteen() -> u64 {
+    15
+}
+
+/// What the resource is made from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    /// An application cluster.
+    #[default]
+    Application,
+    /// An application cluster with high availability.
+    ApplicationHa,
+    /// A session cluster.
+    Session,
+    /// A session cluster with high availability.
+    SessionHa,
+}
+
+/// Something that is done when its time has come.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What must hold before.
+    #[serde(default)]
+    pub when: Condition,
+    /// Seconds to wait after that began to hold.
+    #[serde(default)]
+    pub after: f64,
+    /// What is done.
+    #[serde(rename = "do")]
+    pub action: Action,
+}
+
+/// What users, other controllers, nodes and jobs do.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Merge patch of the resource.
+    Patch(Value),
+    /// Deletion of the resource.
+    Delete,
+    /// Creation of the resource, again.
+    Create,
+    /// Deletion of the JobManager's pod.
+    DeletePod,
+    /// Deletion of the JobManager's Deployment, in the foreground.
+    DeleteDeployment,
+    /// The operator is killed and comes back.
+    RestartOperator,
+    /// Another object is created.
+    CreateObject(Value),
+    /// Another object of the namespace is deleted: kind and name.
+    DeleteObject(ObjectName),
+    /// ConfigMaps with HA metadata are deleted.
+    DeleteHaMetadata,
+    /// The API server refuses objects.
+    Reject(RejectedObjects),
+    /// The API server refuses nothing.
+    Accept,
+    /// Pods are refused with this message; `null`: they are not.
+    RefusePods(Option<String>),
+    /// JobManagers end right after they have begun, with this message; `null`: they do not.
+    CrashLoop(Option<String>),
+    /// How jobs behave from now on, the one that runs included.
+    Job(JobBehaviour),
+    /// The job finishes by itself.
+    FinishJob,
+    /// The job fails for good.
+    FailJob(String),
+    /// Somebody else cancels the job.
+    CancelJob,
+    /// Nothing; the next step's time counts from here.
+    Wait,
+}
+
+/// Names an object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectName {
+    /// `apiVersion`.
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What the API server refuses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectedObjects {
+    /// `apiVersion`.
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// HTTP status code.
+    pub code: u16,
+    /// The sentence.
+    pub message: String,
+}
+
+/// How a job behaves.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct JobBehaviour {
+    /// Savepoints fail with this text; an empty one: they work.
+    #[serde(default)]
+    pub savepoints_fail: Option<String>,
+    /// A stop with savepoint completes the savepoint, then fails.
+    #[serde(default)]
+    pub stop_fails_after_savepoint: bool,
+    /// Savepoints never end.
+    #[serde(default)]
+    pub savepoints_hang: bool,
+    /// Seconds that a savepoint takes.
+    #[serde(default)]
+    pub snapshot_seconds: Option<f64>,
+    /// Seconds that a cancel takes.
+    #[serde(default)]
+    pub cancel_seconds: Option<f64>,
+    /// It fails so many seconds after each start, is restarted three times, and then fails for good.
+    #[serde(default)]
+    pub fails_after_seconds: Option<f64>,
+}
+
+/// What is seen from outside. Everything that is named must hold.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Condition {
+    /// `status.lifecycleState`.
+    #[serde(default)]
+    pub lifecycle: Option<String>,
+    /// Values at JSON pointers below `status`; `null`: nothing is there.
+    #[serde(default)]
+    pub status: BTreeMap<String, Value>,
+    /// Texts that are contained at JSON pointers below `status`.
+    #[serde(default)]
+    pub contains: BTreeMap<String, String>,
+    /// Whether `status.observedGeneration` is the generation of the resource.
+    #[serde(default)]
+    pub observed: Option<bool>,
+    /// Whether the JobManager's Deployment exists.
+    #[serde(default)]
+    pub deployment: Option<bool>,
+    /// Whether it is available.
+    #[serde(default)]
+    pub available: Option<bool>,
+    /// Whether the resource is gone.
+    #[serde(default)]
+    pub gone: Option<bool>,
+    /// Whether nothing is left of the cluster (what the scenario itself created excepted).
+    #[serde(default)]
+    pub nothing_left: Option<bool>,
+    /// Number of jobs that are alive.
+    #[serde(default)]
+    pub live_jobs: Option<usize>,
+    /// Number of starts of jobs by a new Deployment so far, at least.
+    #[serde(default)]
+    pub starts: Option<usize>,
+    /// Whether the newest start was from a snapshot.
+    #[serde(default)]
+    pub restored: Option<bool>,
+    /// The newest call of the operator contains this text.
+    #[serde(default)]
+    pub call: Option<String>,
+    /// Other objects that must be there: kind and name.
+    #[serde(default)]
+    pub objects: Vec<ObjectName>,
+}
+
+/// Why a file of scenarios cannot be used.
+#[derive(Debug)]
+pub struct ScenarioError(pub String);
+
+impl std::fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ScenarioError {}
+
+const FILES: [(&str, &str); 5] = [
+    ("deploying.yaml", include_str!("../scenarios/deploying.yaml")),
+    ("upgrading.yaml", include_str!("../scenarios/upgrading.yaml")),
+    ("recovering.yaml", include_str!("../scenarios/recovering.yaml")),
+    ("deleting.yaml", include_str!("../scenarios/deleting.yaml")),
+    ("session.yaml", include_str!("../scenarios/session.yaml")),
+];
+
+/// All scenarios.
+pub fn all() -> Result<Vec<Scenario>, ScenarioError> {
+    let mut all: Vec<Scenario> = Vec::new();
+    for (name, text) in FILES {
+        let of_file: Vec<Scenario> =
+            serde_saphyr::from_str(text).map_err(|error| ScenarioError(format!("{name}: {error}")))?;
+        all.extend(of_file);
+    }
+    Ok(all)
+}
+
+impl Scenario {
+    /// The spec of the resource.
+    #[must_use]
+    pub fn spec(&self) -> Value {
+        let mut spec = self.base.spec();
+        crate::api_server::merge(&mut spec, &self.spec);
+        spec
+    }
+}
+
+impl Base {
+    fn spec(self) -> Value {
+        let mut configuration = serde_json::json!({
+            "taskmanager.numberOfTaskSlots": "2",
+            "execution.checkpointing.interval": "30 s",
+            "execution.checkpointing.dir": "s3://state/checkpoints",
+            "execution.checkpointing.savepoint-dir": "s3://state/savepoints",
+        });
+        if matches!(self, Self::ApplicationHa | Self::SessionHa) {
+            let ha = serde_json::json!({
+                "high-availability.type": "kubernetes",
+                "high-availability.storageDir": "s3://state/ha",
+            });
+            crate::api_server::merge(&mut configuration, &ha);
+        }
+        let resource = serde_json::json!({"resource": {"memory": "1024m", "cpu": 0.2}});
+        let mut spec = serde_json::json!({
+            "image": "flink:1.20",
+            "flinkVersion": "v1_20",
+            "serviceAccount": "flink",
+            "flinkConfiguration": configuration,
+            "jobManager": resource,
+            "taskManager": resource,
+        });
+        if matches!(self, Self::Application | Self::ApplicationHa) {
+            let job = serde_json::json!({
+                "job": {"jarURI": "local:///opt/job.jar", "parallelism": 2, "upgradeMode": "stateless"},
+            });
+            crate::api_server::merge(&mut spec, &job);
+        }
+        spec
+    }
+}

@@ -1,0 +1,308 @@
+//! Users, nodes and jobs: does the steps of a scenario when their time has come, also between two calls of a pass.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::ports::{DeleteOptions, Kind, ObjectKey};
+use flink_client::stub::{FlinkState, JobEnd, JobPlan, SavepointBehaviour};
+use lifecycle::Propagation;
+use serde_json::{Value, json};
+
+use crate::api_server::{ApiServer, Rejection};
+use crate::call::CallRecord;
+use crate::scenario::{Action, Condition, JobBehaviour, ObjectName, Scenario, Step};
+use crate::world::World;
+
+/// Namespace of everything.
+pub(crate) const NAMESPACE: &str = "flink";
+/// Name of the resource.
+pub(crate) const NAME: &str = "app";
+
+pub(crate) fn key() -> ObjectKey {
+    ObjectKey::new(NAMESPACE, NAME)
+}
+
+/// A scenario on its way.
+#[derive(Debug)]
+pub(crate) struct Script {
+    scenario: Scenario,
+    next: usize,
+    /// When the condition of the next step began to hold.
+    held_since: Option<Duration>,
+    /// Whether the operator is to be killed.
+    pub(crate) kill: bool,
+    /// Names of objects that the scenario created.
+    created: Vec<String>,
+}
+
+fn background() -> DeleteOptions {
+    DeleteOptions { uid: None, propagation: Propagation::Background }
+}
+
+impl Script {
+    pub(crate) fn new(scenario: Scenario) -> Self {
+        Self { scenario, next: 0, held_since: None, kill: false, created: Vec::new() }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.next >= self.scenario.steps.len()
+    }
+
+    /// The step that is waited for.
+    pub(crate) fn waits_for(&self) -> Option<&Step> {
+        self.scenario.steps.get(self.next)
+    }
+
+    /// The world as it is before anything happens.
+    pub(crate) fn begin(&mut self, server: &ApiServer, world: &World) {
+        if let Some(job) = self.scenario.job.clone() {
+            world.configure(|settings| behave(&mut settings.plan, &job));
+        }
+        let early = |step: &&Step| matches!(step.action, Action::CreateObject(_) | Action::Reject(_));
+        let first: Vec<Step> = self.scenario.steps.iter().take_while(early).cloned().collect();
+        for step in first {
+            self.next += 1;
+            self.act(&step.action, server, world);
+        }
+        self.create(server);
+    }
+
+    fn create(&self, server: &ApiServer) {
+        let object = json!({
+            "apiVersion": "flink.apache.org/v1beta1",
+            "kind": "FlinkDeployment",
+            "metadata": {"name": NAME, "namespace": NAMESPACE},
+            "spec": self.scenario.spec(),
+        });
+        let _exists_already = server.create_object(Kind::FLINK_DEPLOYMENT, object);
+    }
+
+    /// Does what is due. Returns whether something was done.
+    pub(crate) fn step(
+        &mut self,
+        now: Duration,
+        server: &ApiServer,
+        world: &World,
+        calls: &[CallRecord],
+    ) -> bool {
+        let Some(step) = self.scenario.steps.get(self.next).cloned() else { return false };
+        if self.held_since.is_none() {
+            if !self.holds(&step.when, server, world, calls) {
+                return false;
+            }
+            self.held_since = Some(now);
+        }
+        if !self.next_due().is_some_and(|due| due <= now) {
+            return false;
+        }
+        self.next += 1;
+        self.held_since = None;
+        self.act(&step.action, server, world);
+        world.step();
+        true
+    }
+
+    /// When the next step is due, once its condition holds.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        let step = self.scenario.steps.get(self.next)?;
+        self.held_since
+            .map(|since| since.saturating_add(Duration::try_from_secs_f64(step.after).unwrap_or_default()))
+    }
+
+    fn act(&mut self, action: &Action, server: &ApiServer, world: &World) {
+        match action {
+            Action::Patch(part) => drop(server.merge_patch(Kind::FLINK_DEPLOYMENT, &key(), part)),
+            Action::Delete => drop(server.delete_object(Kind::FLINK_DEPLOYMENT, &key(), &background())),
+            Action::Create => self.create(server),
+            Action::DeletePod => delete_pod(server),
+            Action::DeleteDeployment => {
+                let options = DeleteOptions { uid: None, propagation: Propagation::Foreground };
+                drop(server.delete_object(Kind::DEPLOYMENT, &key(), &options));
+            }
+            Action::RestartOperator => self.kill = true,
+            Action::CreateObject(object) => self.create_object(object, server),
+            Action::DeleteObject(name) => {
+                if let Some(kind) = Kind::find(&name.api_version, &name.kind) {
+                    drop(server.delete_object(kind, &ObjectKey::new(NAMESPACE, &name.name), &background()));
+                }
+            }
+            Action::DeleteHaMetadata => delete_ha_metadata(server),
+            Action::Reject(rule) => {
+                if let Some(kind) = Kind::find(&rule.api_version, &rule.kind) {
+                    let (code, message) = (rule.code, rule.message.clone());
+                    server.reject(Rejection { kind, name_contains: String::new(), code, message });
+                }
+            }
+            Action::Accept => server.reject_nothing(),
+            Action::RefusePods(message) => {
+                world.configure(|settings| settings.refuse_pods.clone_from(message))
+            }
+            Action::CrashLoop(message) => world.configure(|settings| settings.crash_loop.clone_from(message)),
+            Action::Job(behaviour) => {
+                world.configure(|settings| behave(&mut settings.plan, behaviour));
+                with_job(world, |flink, job, _| {
+                    if let Some(plan) = flink.plan_mut(job) {
+                        behave(plan, behaviour);
+                    }
+                });
+            }
+            Action::FinishJob => with_job(world, |flink, job, now| flink.finish_job(job, now)),
+            Action::FailJob(text) => with_job(world, |flink, job, now| flink.fail_job(job, text, now)),
+            Action::CancelJob => with_job(world, |flink, job, now| {
+                flink.handle(&http::Method::PATCH, &format!("/jobs/{job}?mode=cancel"), &[], now);
+            }),
+            Action::Wait => {}
+        }
+    }
+
+    fn create_object(&mut self, object: &Value, server: &ApiServer) {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let Some(kind) = Kind::find(text("/apiVersion"), text("/kind")) else { return };
+        self.created.push(text("/metadata/name").to_owned());
+        let mut object = object.clone();
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("namespace".to_owned(), json!(NAMESPACE));
+        }
+        let _exists_already = server.create_object(kind, object);
+    }
+
+    /// Whether the end is reached.
+    pub(crate) fn is_at_end(&self, server: &ApiServer, world: &World, calls: &[CallRecord]) -> bool {
+        self.is_done() && self.holds(&self.scenario.end, server, world, calls)
+    }
+
+    fn holds(&self, condition: &Condition, server: &ApiServer, world: &World, calls: &[CallRecord]) -> bool {
+        let resource = server.read(Kind::FLINK_DEPLOYMENT, &key());
+        let status = resource.as_ref().and_then(|resource| resource.get("status"));
+        let at = |pointer: &str| status.and_then(|status| status.pointer(pointer));
+        let deployment = server.read(Kind::DEPLOYMENT, &key());
+        let number = |object: &Option<Arc<Value>>, pointer: &str| {
+            object.as_ref().and_then(|object| object.pointer(pointer)).and_then(Value::as_i64)
+        };
+        let Condition {
+            lifecycle,
+            status: values,
+            contains,
+            observed,
+            deployment: exists,
+            available,
+            gone,
+            nothing_left,
+            live_jobs,
+            starts,
+            restored,
+            call,
+            objects,
+        } = condition;
+        let is =
+            |wanted: &Option<bool>, found: &dyn Fn() -> bool| wanted.is_none_or(|wanted| wanted == found());
+        let state = at("/lifecycleState").and_then(Value::as_str);
+        lifecycle.as_deref().is_none_or(|wanted| state == Some(wanted))
+            && values.iter().all(|(pointer, wanted)| at(pointer).unwrap_or(&Value::Null) == wanted)
+            && contains.iter().all(|(pointer, wanted)| {
+                at(pointer).and_then(Value::as_str).is_some_and(|text| text.contains(wanted.as_str()))
+            })
+            && is(observed, &|| {
+                let generation = number(&resource, "/metadata/generation");
+                generation.is_some() && at("/observedGeneration").and_then(Value::as_i64) == generation
+            })
+            && is(exists, &|| deployment.is_some())
+            && is(available, &|| {
+                number(&deployment, "/status/availableReplicas").is_some_and(|count| count > 0)
+            })
+            && is(gone, &|| resource.is_none())
+            && is(nothing_left, &|| self.nothing_left(server))
+            && live_jobs.is_none_or(|wanted| world.live_jobs().len() == wanted)
+            && starts.is_none_or(|wanted| operator_starts(world) >= wanted)
+            && is(restored, &|| world.runs().last().is_some_and(|run| run.restored.is_some()))
+            && call.as_ref().is_none_or(|wanted| {
+                calls.last().is_some_and(|call| {
+                    format!("{} {}", call.kind.verb(), call.text).contains(wanted.as_str())
+                })
+            })
+            && objects.iter().all(|name| exists_in(server, name))
+    }
+
+    fn nothing_left(&self, server: &ApiServer) -> bool {
+        let left = server
+            .everything()
+            .into_iter()
+            .filter(|(kind, key, _)| *kind != Kind::EVENT && !self.created.contains(&key.name));
+        left.count() == 0
+    }
+}
+
+fn operator_starts(world: &World) -> usize {
+    world.runs().iter().filter(|run| !run.is_restart).count()
+}
+
+fn exists_in(server: &ApiServer, name: &ObjectName) -> bool {
+    Kind::find(&name.api_version, &name.kind)
+        .is_some_and(|kind| server.read(kind, &ObjectKey::new(NAMESPACE, &name.name)).is_some())
+}
+
+fn delete_pod(server: &ApiServer) {
+    for pod in server.all(Kind::POD) {
+        if pod.pointer("/metadata/deletionTimestamp").is_none()
+            && let Some(name) = pod.pointer("/metadata/name").and_then(Value::as_str)
+        {
+            drop(server.delete_object(Kind::POD, &ObjectKey::new(NAMESPACE, name), &background()));
+        }
+    }
+}
+
+fn delete_ha_metadata(server: &ApiServer) {
+    for map in server.all(Kind::CONFIG_MAP) {
+        let of_ha = map.pointer("/metadata/labels/configmap-type").is_some();
+        if let Some(name) = map.pointer("/metadata/name").and_then(Value::as_str).filter(|_| of_ha) {
+            drop(server.delete_object(Kind::CONFIG_MAP, &ObjectKey::new(NAMESPACE, name), &background()));
+        }
+    }
+}
+
+/// Runs something on the job that is alive.
+fn with_job(world: &World, action: impl FnOnce(&mut FlinkState, &flink_client::JobId, jiff::Timestamp)) {
+    world.with_flink(&key(), |flink, now| {
+        let live = flink.live_jobs();
+        if let Some(job) = live.first() {
+            action(flink, job, now);
+        }
+    });
+    world.step();
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+fn behave(plan: &mut JobPlan, behaviour: &JobBehaviour) {
+    let JobBehaviour {
+        savepoints_fail,
+        stop_fails_after_savepoint,
+        savepoints_hang,
+        snapshot_seconds,
+        cancel_seconds,
+        fails_after_seconds,
+    } = behaviour;
+    plan.savepoints = match savepoints_fail {
+        Some(text) if !text.is_empty() => SavepointBehaviour::Fails(text.clone()),
+        Some(_) | None if *savepoints_hang => SavepointBehaviour::Hangs,
+        Some(_) | None if *stop_fails_after_savepoint => SavepointBehaviour::FailsAfterCompletion,
+        Some(_) | None => SavepointBehaviour::Works,
+    };
+    if let Some(time) = snapshot_seconds {
+        plan.snapshot = seconds(*time);
+    }
+    if let Some(time) = cancel_seconds {
+        plan.cancelling = seconds(*time);
+    }
+    plan.end = match fails_after_seconds {
+        Some(after) => JobEnd::Fails {
+            after: seconds(*after),
+            text: "the job is broken".to_owned(),
+            restarts: 3,
+            delay: Duration::from_secs(1),
+        },
+        None => JobEnd::Never,
+    };
+}
