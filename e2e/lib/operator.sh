@@ -76,12 +76,28 @@ load_once() {
   done
 }
 
+# Overwritten for clusters that need options.
+KUBECTL=(kubectl)
+HELM=(helm)
+
+# apply_crds: and waits until the API server serves them. Right after they are made not even
+# `kubectl wait` works.
+apply_crds() {
+  local tries
+  "${KUBECTL[@]}" apply --server-side --force-conflicts -f "$CHART/crds"
+  for ((tries = 0; tries < 60; tries++)); do
+    "${KUBECTL[@]}" get flinkdeployments,flinksessionjobs,flinkstatesnapshots >/dev/null 2>&1 && return
+    sleep 0.5
+  done
+  die "the API server does not serve our CRDs"
+}
+
 # install_operator NAMESPACE IMAGE [HELM_OPTION…] : as users do, and waits until it is ready. CRDs are
-# replaced because Helm never changes those that exist. HELM and KUBECTL are the programs.
+# applied because Helm never changes those that exist.
 install_operator() {
   local namespace=$1 image=$2
   shift 2
-  "${KUBECTL[@]}" apply --server-side --force-conflicts -f "$CHART/crds"
+  apply_crds
   "${HELM[@]}" upgrade --install "$RELEASE" "$CHART" --namespace "$namespace" --create-namespace \
     --set-string "image.repository=${image%:*},image.tag=${image##*:}" --wait --timeout 3m "$@" ||
     { explain_operator "$namespace" && return 1; }

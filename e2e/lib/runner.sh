@@ -15,7 +15,7 @@ run_runner() {
 }
 
 # prepare_bed BED FLINK… : a full bed with the images of the operator and of these Flink versions.
-# Sets KUBECTL, HELM and what `testbed/env` sets.
+# Sets what `testbed/env` sets.
 prepare_bed() {
   local bed=$1 version versions=() archives
   shift
@@ -29,8 +29,6 @@ prepare_bed() {
   mapfile -t archives < <(background_output flink | grep '\.tar$')
   timed "bed $bed" "$TESTBED_DIR/up" --name "$bed"
   eval "$("$TESTBED_DIR/env" --name "$bed")"
-  KUBECTL=(kubectl)
-  HELM=(helm)
   timed "images" load_once "$bed" "$(pack_operator)" "${archives[@]}"
 }
 
