@@ -15,7 +15,7 @@ use crate::kubernetes::Cluster;
 use crate::operator_pod::OperatorPod;
 use crate::scenarios::expectations::is_stable;
 use crate::scenarios::space::{Space, TO_STABLE};
-use crate::scenarios::specs::{Flink, application};
+use crate::scenarios::specs::basic_example;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -44,7 +44,7 @@ async fn in_space(space: &Space, arguments: &Arguments) -> Result<()> {
     tokio::time::sleep(Duration::from_secs(10)).await;
     print("resident memory, idle", &memory(space).await?, "25 MiB (Java: 350 MiB)");
     let began = Timestamp::now();
-    space.create(application(space, "app", Flink::V1_20)).await?;
+    space.create(basic_example("app")?).await?;
     space.until_deployment("app", "is stable", TO_STABLE, is_stable).await?;
     let ended = Timestamp::now();
     // The API server writes its log with a delay.

@@ -13,7 +13,7 @@ use super::print;
 use super::samples::Samples;
 use crate::kubernetes::{Cluster, Kind};
 use crate::operator_process::OperatorProcess;
-use crate::scenarios::specs::{Flink, session};
+use crate::scenarios::specs::basic_example;
 
 const NAMESPACE: &str = "default";
 
@@ -91,8 +91,9 @@ async fn creations(cluster: &Cluster, count: usize) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
     for number in 0..count {
         let name = format!("figure-{number}");
+        let deployment = basic_example(&name)?;
         let began = Instant::now();
-        cluster.create(Kind::FlinkDeployment, NAMESPACE, session(&name, Flink::V1_20)).await?;
+        cluster.create(Kind::FlinkDeployment, NAMESPACE, deployment).await?;
         while cluster.get(Kind::Deployment, NAMESPACE, &name).await?.is_none() {
             ensure!(began.elapsed() < Duration::from_secs(30), "no Deployment of {name} after 30 s");
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -1,6 +1,7 @@
 //! What the counting job wrote, as `e2e/job/check` judges it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,21 +10,33 @@ use anyhow::{Context, Result, ensure};
 use super::space::{Look, Space};
 
 /// The numbers that the checker prints.
-pub(super) struct Ledger(BTreeMap<String, u64>);
+pub(crate) struct Ledger(BTreeMap<String, u64>);
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs: Vec<_> = self.0.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        f.write_str(&pairs.join(" "))
+    }
+}
 
 impl Ledger {
     /// Judges a file that the job `name` of this scenario wrote. Fails if elements were lost or counted twice.
     pub(super) fn read(space: &Space, name: &str) -> Result<Self> {
+        Self::of_file(&space.data.join(format!("{name}.jsonl")))
+    }
+
+    /// Judges a file. Fails if elements were lost or counted twice.
+    pub(crate) fn of_file(file: &Path) -> Result<Self> {
         let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("../job/check");
-        let output = Command::new(check).arg(space.data.join(format!("{name}.jsonl"))).output()?;
+        let output = Command::new(check).arg(file).output()?;
         let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "the ledger of {name} is wrong: {stdout} {stderr}");
+        ensure!(output.status.success(), "the ledger {} is wrong: {stdout} {stderr}", file.display());
         let pairs = stdout.split_whitespace().filter_map(|pair| pair.split_once('='));
         let number = |(key, value): (&str, &str)| Some((key.to_owned(), value.parse().ok()?));
         Ok(Self(pairs.filter_map(number).collect()))
     }
 
-    pub(super) fn number(&self, key: &str) -> Result<u64> {
+    pub(crate) fn number(&self, key: &str) -> Result<u64> {
         self.0.get(key).copied().with_context(|| format!("the checker prints no {key}"))
     }
 }

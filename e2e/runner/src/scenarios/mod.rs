@@ -6,7 +6,7 @@ mod broken_image;
 mod deletion;
 pub(crate) mod expectations;
 mod invalid_spec;
-mod ledger;
+pub(crate) mod ledger;
 mod lost_jobmanager;
 mod operator_killed;
 mod pages;

@@ -1,5 +1,8 @@
 //! The FlinkDeployments of the scenarios.
 
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::space::Space;
@@ -87,4 +90,13 @@ pub(crate) fn session(name: &str, flink: Flink) -> Value {
             "taskManager": process,
         },
     })
+}
+
+/// The application of `examples/basic.yaml` under another name.
+pub(crate) fn basic_example(name: &str) -> Result<Value> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/basic.yaml");
+    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let mut deployment: Value = serde_saphyr::from_str(&text)?;
+    deployment["metadata"]["name"] = name.into();
+    Ok(deployment)
 }
