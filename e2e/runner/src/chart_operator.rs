@@ -64,9 +64,15 @@ fn install(folder: &Path, namespace: &str) -> Result<String> {
     let deployment = of_kind("Deployment").next().context("no Deployment")?;
     let account = text(deployment, "/spec/template/spec/serviceAccountName").to_owned();
     let others: Vec<_> = objects.iter().filter(|object| object["kind"] != "Deployment").collect();
-    call("kubectl", &["apply", "-f", "-"], &json!({"apiVersion": "v1", "kind": "List", "items": others}).to_string())?;
+    call(
+        "kubectl",
+        &["apply", "-f", "-"],
+        &json!({"apiVersion": "v1", "kind": "List", "items": others}).to_string(),
+    )?;
     let files = of_kind("ConfigMap").find(|map| map["data"].get("flink-conf.yaml").is_some());
-    let files = files.with_context(|| format!("no configuration among {:?}", objects.iter().map(name).collect::<Vec<_>>()))?;
+    let files = files.with_context(|| {
+        format!("no configuration among {:?}", objects.iter().map(name).collect::<Vec<_>>())
+    })?;
     for (file, content) in files["data"].as_object().into_iter().flatten() {
         fs::write(folder.join(file), content.as_str().unwrap_or_default())?;
     }

@@ -11,6 +11,7 @@ mod namespaced;
 mod operator_pod;
 mod operator_process;
 mod scenarios;
+mod take_over;
 mod timeline;
 
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ enum Check {
     Golden(golden::Arguments),
     Namespaced(namespaced::Arguments),
     Scenarios(scenarios::Arguments),
+    TakeOver(take_over::Arguments),
     Timeline(timeline::Arguments),
 }
 
@@ -44,6 +46,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Golden(arguments) => golden::run(&arguments),
         Check::Namespaced(arguments) => namespaced::run(&arguments),
         Check::Scenarios(arguments) => scenarios::run(&arguments),
+        Check::TakeOver(arguments) => take_over::run(&arguments),
         Check::Timeline(arguments) => timeline::run(&arguments),
     }
 }

@@ -83,6 +83,19 @@ impl Cluster {
         json(patched.with_context(|| format!("patch {kind:?} {namespace}/{name}"))?)
     }
 
+    /// A merge patch of the status.
+    pub(crate) async fn patch_status(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        patch: &Value,
+    ) -> Result<Value> {
+        let api = self.api(kind, namespace);
+        let patched = api.patch_status(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        json(patched.with_context(|| format!("patch the status of {kind:?} {namespace}/{name}"))?)
+    }
+
     /// Deletes an object; absent counts as done.
     pub(crate) async fn delete(&self, kind: Kind, namespace: &str, name: &str) -> Result<()> {
         match self.api(kind, namespace).delete(name, &DeleteParams::background()).await {

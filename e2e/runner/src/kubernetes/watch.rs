@@ -30,7 +30,10 @@ impl Cluster {
     /// The version of all objects of a kind at this moment, to watch from.
     pub(crate) async fn version(&self, kind: Kind, namespace: &str) -> Result<String> {
         let list = self.api(kind, namespace).list(&ListParams::default()).await;
-        list.with_context(|| format!("list {kind:?}"))?.metadata.resource_version.context("a list without version")
+        list.with_context(|| format!("list {kind:?}"))?
+            .metadata
+            .resource_version
+            .context("a list without version")
     }
 
     /// Calls `seen` with each change after `version`, none left out. Ends only with an error.

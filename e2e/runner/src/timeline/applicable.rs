@@ -43,7 +43,8 @@ pub(super) fn step_to_skip_for(recording: &Recording, steps: &[Step]) -> Option<
 
 fn is_plain_savepoint(snapshot: &Value) -> bool {
     let savepoint = snapshot.pointer("/spec/savepoint");
-    savepoint.is_some_and(|savepoint| savepoint["disposeOnDelete"] == false && savepoint.get("path").is_none())
+    savepoint
+        .is_some_and(|savepoint| savepoint["disposeOnDelete"] == false && savepoint.get("path").is_none())
 }
 
 /// Whether a step is about a kind that the operator does not handle, and is left out.

@@ -1,5 +1,6 @@
 //! A recorded timeline against ours.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use super::line::Line;
@@ -12,6 +13,8 @@ use crate::kubernetes::name;
 /// What came of a comparison.
 #[derive(Debug)]
 pub(super) struct Comparison {
+    /// Names of the rules that left something out on either side.
+    pub(super) rules: BTreeSet<&'static str>,
     /// Names of the listed differences that occurred.
     pub(super) listed: Vec<&'static str>,
     /// The sequences that differ otherwise.
@@ -38,12 +41,12 @@ pub(super) enum Step {
 pub(super) fn compare(recording: &Recording, ours: &[Line]) -> Comparison {
     let mut recorded = sequences(&recording.lines, recording.end());
     let mut ours = sequences(ours, f64::INFINITY);
-    let mut comparison = Comparison { listed: Vec::new(), differing: Vec::new() };
+    let mut comparison = Comparison { rules: BTreeSet::new(), listed: Vec::new(), differing: Vec::new() };
     for cluster in recording.of_kind("FlinkDeployment") {
         let application = cluster.pointer("/spec/job").is_some();
-        let side = |side: &mut std::collections::BTreeMap<String, Sequences>| {
+        let mut side = |side: &mut BTreeMap<String, Sequences>| {
             let mut sequences = side.remove(name(cluster)).unwrap_or_default();
-            rules::normalise(&mut sequences, application);
+            comparison.rules.extend(rules::normalise(&mut sequences, application));
             sequences
         };
         let (mut recorded, ours) = (side(&mut recorded), side(&mut ours));
@@ -60,7 +63,8 @@ fn differences(cluster: &str, recorded: &Sequences, ours: &Sequences) -> Vec<Dif
         ("job states", lay(&recorded.job, &ours.job)),
         ("Events", lay(&recorded.events, &ours.events)),
     ];
-    let differing = all.into_iter().filter(|(_, steps)| steps.iter().any(|step| !matches!(step, Step::Both(_))));
+    let differing =
+        all.into_iter().filter(|(_, steps)| steps.iter().any(|step| !matches!(step, Step::Both(_))));
     differing.map(|(what, steps)| Difference { what: format!("{what} of {cluster}"), steps }).collect()
 }
 

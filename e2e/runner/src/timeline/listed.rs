@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::sequence::Sequences;
+use super::sequence::{Event, Sequences, State};
 
 /// A listed difference.
 pub(super) struct Listed {
@@ -17,9 +17,114 @@ pub(super) struct Listed {
 }
 
 /// All of them.
-pub(super) const LISTED: &[Listed] = &[];
+pub(super) const LISTED: &[Listed] = &[
+    Listed { id: "DELETING", apply: deleting },
+    Listed { id: "session cluster without HA", apply: session_without_ha },
+    Listed { id: "deletion during an upgrade", apply: deletion_during_upgrade },
+    Listed { id: "redeployment from a savepoint", apply: savepoint_redeploy },
+    Listed { id: "in-place scaling", apply: in_place_scaling },
+];
 
 /// Takes what is listed out of the recorded side, and names what occurred.
 pub(super) fn take_out(cluster: &Value, recorded: &mut Sequences, ours: &Sequences) -> Vec<&'static str> {
     LISTED.iter().filter(|listed| (listed.apply)(cluster, recorded, ours)).map(|listed| listed.id).collect()
+}
+
+/// The Java operator waits for the cluster's end within one pass, so that nobody sees this state.
+fn deleting(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let ends = ["DELETING", "(deleted)"];
+    let deleted = recorded.lifecycle.last().is_some_and(|state| state == "(deleted)");
+    let shown =
+        |side: &Sequences| side.lifecycle.iter().rev().nth(1).is_some_and(|state| state == "DELETING");
+    if !deleted || shown(recorded) || !ours.lifecycle.ends_with(&ends.map(str::to_owned)) {
+        return false;
+    }
+    recorded.lifecycle.insert(recorded.lifecycle.len() - 1, "DELETING".to_owned());
+    true
+}
+
+/// A session cluster without high availability whose JobManager was lost: recorded ones stay MISSING.
+fn session_without_ha(cluster: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let configuration = &cluster["spec"]["flinkConfiguration"];
+    let has_ha =
+        configuration.get("high-availability.type").or(configuration.get("high-availability")).is_some();
+    let stays = |side: &Sequences| side.job_manager.last().is_some_and(|state| state.state == "MISSING");
+    let told = recorded.events.last().is_some_and(|event| event.reason == "Missing");
+    if cluster["spec"].get("job").is_some() || has_ha || !stays(recorded) || !told || stays(ours) {
+        return false;
+    }
+    recorded.job_manager.extend(["DEPLOYING", "READY"].map(State::of_cluster));
+    true
+}
+
+/// Deleted while an upgrade goes on: the recorded pass still submits the new cluster.
+fn deletion_during_upgrade(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let reasons = |side: &Sequences, count: usize| {
+        let last = side.events.iter().rev().take(count).rev();
+        last.map(|event| event.reason.clone()).collect::<Vec<_>>()
+    };
+    let submitted = reasons(recorded, 3) == ["Suspended", "Submit", "Cleanup"];
+    if !submitted || reasons(ours, 2) != ["Suspended", "Cleanup"] {
+        return false;
+    }
+    recorded.events.remove(recorded.events.len() - 2);
+    remove_last(&mut recorded.lifecycle, |state| state == "DEPLOYED");
+    remove_last(&mut recorded.job, |state| state == "RECONCILING");
+    remove_last(&mut recorded.job_manager, |state| state.state == "DEPLOYING");
+    // The old cluster's end is not looked at either.
+    if ours.job_manager.last().is_some_and(|state| state.state == "READY") {
+        remove_last(&mut recorded.job_manager, |state| state.state == "MISSING");
+    }
+    true
+}
+
+fn remove_last<T>(sequence: &mut Vec<T>, what: impl Fn(&T) -> bool) {
+    if let Some(at) = sequence.iter().rposition(what) {
+        sequence.remove(at);
+    }
+}
+
+/// A new `savepointRedeployNonce`: the recorded state stays STABLE while the job is replaced.
+fn savepoint_redeploy(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let restart = ["UPGRADING", "DEPLOYED", "STABLE"].map(str::to_owned);
+    let twice = [restart.clone(), restart.clone()].concat();
+    let submits = recorded.events.windows(2).filter(|pair| pair[0].reason == "SpecChanged" && pair[1].reason == "Submit");
+    let silent = submits.count() == 1 && recorded.lifecycle == restart;
+    if !silent || ours.lifecycle != twice {
+        return false;
+    }
+    recorded.lifecycle = twice;
+    true
+}
+
+/// Where parallelism is changed in place, a part that is not built yet, the job is upgraded.
+fn in_place_scaling(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let scales = |side: &Sequences| side.events.iter().position(|event| event.reason == "Scaling");
+    let (Some(at), None) = (scales(recorded), scales(ours)) else { return false };
+    let changed = |from: &str, to: &str| Some((from.to_owned(), to.to_owned()));
+    let event = |component: &str, reason: &str, change| Event {
+        severity: "Normal".to_owned(),
+        component: component.to_owned(),
+        reason: reason.to_owned(),
+        change,
+    };
+    let upgrade = [
+        event("JobManagerDeployment", "Suspended", None),
+        event("JobManagerDeployment", "Submit", None),
+        event("Job", "JobStatusChanged", changed("RECONCILING", "RUNNING")),
+    ];
+    recorded.events.splice(at..=at, upgrade);
+    let spec_changed = recorded.lifecycle.windows(2).position(|pair| *pair == ["STABLE", "DEPLOYED"]);
+    recorded.lifecycle.splice(spec_changed.map_or(0..0, |at| at + 1..at + 1), ["UPGRADING".to_owned()]);
+    let states = ["MISSING", "DEPLOYING", "READY"].map(State::of_cluster);
+    insert_after(&mut recorded.job_manager, |state| state.state == "READY", states);
+    let states = ["FINISHED", "RECONCILING", "RUNNING"].map(str::to_owned);
+    insert_after(&mut recorded.job, |state| state == "RUNNING", states);
+    true
+}
+
+fn insert_after<T, const N: usize>(sequence: &mut Vec<T>, after: impl Fn(&T) -> bool, what: [T; N]) {
+    if let Some(at) = sequence.iter().position(after) {
+        sequence.splice(at + 1..at + 1, what);
+    }
 }

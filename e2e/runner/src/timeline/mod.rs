@@ -4,15 +4,18 @@ mod applicable;
 mod comparison;
 mod line;
 mod listed;
-mod place;
+pub(crate) mod place;
 mod recorder;
 mod recording;
 mod replay;
 mod rules;
 mod sequence;
 mod step;
+#[cfg(test)]
+mod tests;
 mod watching;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -59,18 +62,26 @@ pub(crate) struct Arguments {
     audit_log: Option<PathBuf>,
 }
 
+/// How long a replay goes on at least after its last step, seconds: Events follow what they tell.
+const AFTERWARDS: f64 = 2.0;
+
 /// What became of a recording.
 enum Verdict {
     Skipped(String),
     /// It could not be replayed.
     Failed(anyhow::Error),
-    Compared { comparison: Comparison, surprises: Vec<String> },
+    Compared {
+        comparison: Comparison,
+        surprises: Vec<String>,
+    },
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = match &arguments.folder {
         Some(folder) => folder.clone(),
-        None => reference::folder("traces")?.context("no folder given, and the reference is to be skipped")?,
+        None => {
+            reference::folder("traces")?.context("no folder given, and the reference is to be skipped")?
+        }
     };
     let wanted = |recording: &Recording| {
         arguments.only.is_empty() || arguments.only.iter().any(|text| recording.name.contains(text))
@@ -83,6 +94,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     ensure!(!recordings.is_empty(), "no recordings in {}", folder.display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let totals = runtime.block_on(run_all(arguments, &recordings))?;
+    for (rule, count) in &totals.rules {
+        println!("rule `{rule}` left something out in {count}");
+    }
     println!("{} skipped", totals.skipped);
     println!("{} equal, {} differing", totals.equal, totals.differing);
     Ok(if totals.differing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -93,6 +107,8 @@ struct Totals {
     equal: usize,
     differing: usize,
     skipped: usize,
+    /// In how many recordings a rule left something out.
+    rules: BTreeMap<&'static str, usize>,
 }
 
 async fn run_all(arguments: &Arguments, recordings: &[Recording]) -> Result<Totals> {
@@ -172,7 +188,7 @@ async fn replay(
     let place = Place::open(&surroundings.cluster, namespace, &arguments.data).await?;
     let began = Timestamp::now();
     let last_step = recording.lines.iter().rev().find(|line| matches!(line.what, What::Step { .. }));
-    let rest = last_step.map_or(0.0, |line| recording.end() - line.t);
+    let rest = last_step.map_or(0.0, |line| recording.end() - line.t).max(AFTERWARDS);
     let outcome = async { Replay::start(&place).await?.run(steps, rest).await }.await;
     let ended = Timestamp::now();
     let closed = place.close().await;
@@ -228,6 +244,11 @@ fn write(file: &Path, lines: &[Line]) -> Result<()> {
 impl Totals {
     fn add(&mut self, recording: &Recording, verdict: &Verdict) {
         let name = &recording.name;
+        if let Verdict::Compared { comparison, .. } = verdict {
+            for rule in &comparison.rules {
+                *self.rules.entry(rule).or_default() += 1;
+            }
+        }
         match verdict {
             Verdict::Skipped(reason) => {
                 self.skipped += 1;
@@ -242,7 +263,10 @@ impl Totals {
             {
                 self.equal += 1;
                 let listed = comparison.listed.join(", ");
-                println!("equal      {name}{}", if listed.is_empty() { listed } else { format!(" except for: {listed}") });
+                println!(
+                    "equal      {name}{}",
+                    if listed.is_empty() { listed } else { format!(" except for: {listed}") }
+                );
             }
             Verdict::Compared { comparison, surprises } => {
                 self.differing += 1;

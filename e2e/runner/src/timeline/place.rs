@@ -95,7 +95,8 @@ impl Place {
     /// Makes the file that a job reads, with lines such as TopSpeedWindowing understands: car, speed, distance, time.
     pub(crate) fn make_input(&self, path: &str) -> Result<()> {
         let Some(below) = path.strip_prefix(MOUNTED) else { return Ok(()) };
-        let lines = (0..100).map(|second| format!("({},{},{}.0,{})\n", second % 2, 50 + second, 14 * second, second * 1000));
+        let lines = (0..100)
+            .map(|second| format!("({},{},{}.0,{})\n", second % 2, 50 + second, 14 * second, second * 1000));
         Ok(fs::write(self.data.join(below), lines.collect::<String>())?)
     }
 }

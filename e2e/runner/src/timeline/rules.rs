@@ -15,23 +15,43 @@ pub(super) struct Rule {
 pub(super) const RULES: &[Rule] = &[
     Rule { id: "FailedMount", apply: failed_mount },
     Rule { id: "DEPLOYED_NOT_READY", apply: deployed_not_ready },
+    Rule { id: "JobManager of a job that never ran", apply: never_ran },
     Rule { id: "jobs that start", apply: starting },
     Rule { id: "image cannot be pulled", apply: image_pull },
     Rule { id: "repeated warnings", apply: repeated_warnings },
+    Rule { id: "overtaken upgrade", apply: overtaken_upgrade },
 ];
 
-/// Applies all rules.
-pub(super) fn normalise(sequences: &mut Sequences, application: bool) {
-    for rule in RULES {
-        (rule.apply)(sequences);
-    }
+/// Applies all rules, and names those that left something out.
+pub(super) fn normalise(sequences: &mut Sequences, application: bool) -> Vec<&'static str> {
     if !application {
         sequences.job.clear();
     }
+    let mut applied = Vec::new();
+    for rule in RULES {
+        let before = sequences.clone();
+        (rule.apply)(sequences);
+        if *sequences != before {
+            applied.push(rule.id);
+        }
+    }
+    applied
 }
 
 fn deployed_not_ready(sequences: &mut Sequences) {
     sequences.job_manager.retain(|state| state.state != "DEPLOYED_NOT_READY");
+    sequences.job_manager.dedup_by(|next, before| next.state == before.state);
+}
+
+/// A JobManager that is replaced before its job runs: whether it answered until then is chance.
+fn never_ran(sequences: &mut Sequences) {
+    let last = sequences.job_manager.len().saturating_sub(1);
+    let mut index = 0;
+    sequences.job_manager.retain(|state| {
+        let replaced = index < last;
+        index += 1;
+        !(replaced && state.state == "READY" && !state.job_ran)
+    });
     sequences.job_manager.dedup_by(|next, before| next.state == before.state);
 }
 
@@ -77,4 +97,29 @@ fn image_pull(sequences: &mut Sequences) {
 /// How often something wrong is told depends on how often the operator looks.
 fn repeated_warnings(sequences: &mut Sequences) {
     sequences.events.dedup_by(|next, before| next.severity == "Warning" && next == before);
+}
+
+/// An upgrade that the next change of the spec overtakes before its job runs is one upgrade with that: whether the
+/// change came before or after the first of both clusters was submitted is chance.
+fn overtaken_upgrade(sequences: &mut Sequences) {
+    let both = ["SpecChanged", "Suspended", "Submit", "SpecChanged", "Suspended", "Submit"];
+    let reasons = |events: &[Event]| events.iter().map(|event| event.reason.clone()).collect::<Vec<_>>();
+    while let Some(at) = sequences.events.windows(both.len()).position(|events| reasons(events) == both) {
+        // What is left: SpecChanged, Suspended, SpecChanged, Submit.
+        sequences.events.remove(at + 4);
+        sequences.events.remove(at + 2);
+        let states = |what: &[&str]| what.iter().map(ToString::to_string).collect::<Vec<_>>();
+        remove_repeat(&mut sequences.lifecycle, &states(&["UPGRADING", "DEPLOYED"]), ToString::to_string);
+        remove_repeat(&mut sequences.job_manager, &states(&["MISSING", "DEPLOYING"]), ToString::to_string);
+        remove_repeat(&mut sequences.job, &states(&["FINISHED", "RECONCILING"]), ToString::to_string);
+    }
+}
+
+/// Removes the first occurrence of `what` that is followed by itself.
+fn remove_repeat<T>(sequence: &mut Vec<T>, what: &[String], text: impl Fn(&T) -> String) {
+    let twice = [what, what].concat();
+    let matches = |window: &[T]| window.iter().map(&text).collect::<Vec<_>>() == twice;
+    if let Some(at) = sequence.windows(twice.len()).position(matches) {
+        sequence.drain(at..at + what.len());
+    }
 }

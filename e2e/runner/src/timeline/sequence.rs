@@ -28,6 +28,15 @@ pub(super) struct State {
     pub(super) state: String,
     /// `additionalMetadata.reason` of `status.error`.
     pub(super) reason: String,
+    /// Whether a job got beyond its start meanwhile, or there is none.
+    pub(super) job_ran: bool,
+}
+
+impl State {
+    /// A state of a cluster whose job runs, without an error.
+    pub(super) fn of_cluster(state: &str) -> Self {
+        Self { state: state.to_owned(), reason: String::new(), job_ran: true }
+    }
 }
 
 /// An Event as it is compared.
@@ -100,8 +109,14 @@ fn add_states(sequences: &mut Sequences, cr: &Resource) {
     }
     let job_manager = text(status, "/jobManagerDeploymentStatus");
     if !job_manager.is_empty() {
-        let state = State { state: job_manager.to_owned(), reason: error_reason(status) };
-        push(&mut sequences.job_manager, state);
+        let job_ran = !["RECONCILING", "INITIALIZING", "CREATED"].contains(&job);
+        let state = State { state: job_manager.to_owned(), reason: error_reason(status), job_ran };
+        match sequences.job_manager.last_mut() {
+            Some(last) if last.state == state.state && last.reason == state.reason => {
+                last.job_ran |= state.job_ran;
+            }
+            _ => sequences.job_manager.push(state),
+        }
     }
 }
 

@@ -19,12 +19,23 @@ pub(super) struct Step {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Act {
     Create(Box<Value>),
-    Patch { kind: String, name: String, patch: Value },
-    Delete { kind: String, name: String },
+    Patch {
+        kind: String,
+        name: String,
+        patch: Value,
+    },
+    Delete {
+        kind: String,
+        name: String,
+    },
     /// A JobManager pod goes by hand.
-    DeletePod { cluster: String },
+    DeletePod {
+        cluster: String,
+    },
     /// A JobManager Deployment goes by hand.
-    DeleteDeployment { cluster: String },
+    DeleteDeployment {
+        cluster: String,
+    },
     /// The file that the job reads is made now.
     InputAppears,
     Await(Observation),
@@ -37,19 +48,46 @@ pub(super) enum Act {
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Observation {
-    Lifecycle { kind: String, name: String, state: String },
-    Gone { kind: String, name: String },
+    Lifecycle {
+        kind: String,
+        name: String,
+        state: String,
+    },
+    Gone {
+        kind: String,
+        name: String,
+    },
     /// So many checkpoints are completed, as Flink counts.
-    Checkpoints { cluster: String, count: u64 },
+    Checkpoints {
+        cluster: String,
+        count: u64,
+    },
     /// The JobManager is READY, and the job RUNNING if it is asked for too.
-    Ready { cluster: String, job: bool },
-    NotReady { cluster: String },
+    Ready {
+        cluster: String,
+        job: bool,
+    },
+    NotReady {
+        cluster: String,
+    },
     /// The job is in this state; `again` means another run than before the last action; an error will do as well.
-    Job { cluster: String, state: String, again: bool, or_error: bool },
-    Error { cluster: String },
-    DeploymentGone { cluster: String },
+    Job {
+        cluster: String,
+        state: String,
+        again: bool,
+        or_error: bool,
+    },
+    Error {
+        cluster: String,
+    },
+    DeploymentGone {
+        cluster: String,
+    },
     /// A snapshot or another resource whose controller says so.
-    Other { kind: String, name: String },
+    Other {
+        kind: String,
+        name: String,
+    },
     /// Nobody knows how to look for it: the recorder's time passes instead.
     Time,
 }

@@ -55,7 +55,8 @@ pub(super) async fn holds(place: &Place, since: &Since, what: &Observation) -> R
                 cr.status.as_ref().is_some_and(|status| {
                     let other_run = text(status, "/jobStatus/startTime") != since.start_time;
                     let settled = text(status, "/reconciliationStatus/state") == "DEPLOYED";
-                    let in_state = text(status, "/jobStatus/state") == state && settled && is_current(cr, status);
+                    let in_state =
+                        text(status, "/jobStatus/state") == state && settled && is_current(cr, status);
                     in_state && (!again || other_run) || *or_error && !text(status, "/error").is_empty()
                 })
             });
@@ -86,17 +87,20 @@ fn answer(there: bool, since: &Since, cluster: &str) -> Option<String> {
     }
     let last = since.states(cluster).into_iter().next_back();
     let status = last.and_then(|cr| cr.status.as_ref());
-    Some(status.map_or_else(|| "no status".to_owned(), |status| {
-        let word = |pointer| text(status, pointer).to_owned();
-        [
-            word("/lifecycleState"),
-            word("/jobManagerDeploymentStatus"),
-            word("/jobStatus/state"),
-            word("/reconciliationStatus/state"),
-            word("/error"),
-        ]
-        .join(" ")
-    }))
+    Some(status.map_or_else(
+        || "no status".to_owned(),
+        |status| {
+            let word = |pointer| text(status, pointer).to_owned();
+            [
+                word("/lifecycleState"),
+                word("/jobManagerDeploymentStatus"),
+                word("/jobStatus/state"),
+                word("/reconciliationStatus/state"),
+                word("/error"),
+            ]
+            .join(" ")
+        },
+    ))
 }
 
 fn is_current(cr: &Resource, status: &Value) -> bool {
@@ -111,9 +115,8 @@ fn is_ready(status: &Value) -> bool {
 fn is_ready_again(since: &Since, cluster: &str, job: bool) -> bool {
     let states = since.states(cluster);
     let last = states.last().and_then(|cr| cr.status.as_ref());
-    let now = last.is_some_and(|status| {
-        is_ready(status) && (!job || text(status, "/jobStatus/state") == "RUNNING")
-    });
+    let now = last
+        .is_some_and(|status| is_ready(status) && (!job || text(status, "/jobStatus/state") == "RUNNING"));
     now && since.any(cluster, |status| !is_ready(status))
 }
 
@@ -127,6 +130,7 @@ pub(super) async fn completed_checkpoints(place: &Place, cluster: &str) -> Resul
 
 /// The id of the job that the status names.
 pub(super) async fn job_of(place: &Place, cluster: &str) -> Result<String> {
-    let resource = place.cluster.get(Kind::FlinkDeployment, &place.namespace, cluster).await?.unwrap_or_default();
+    let resource =
+        place.cluster.get(Kind::FlinkDeployment, &place.namespace, cluster).await?.unwrap_or_default();
     Ok(text(&resource, "/status/jobStatus/jobId").to_owned())
 }

@@ -1,0 +1,195 @@
+//! What is taken over: each case makes a cluster as the Java operator left it, and says what works afterwards.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::java_state::{CLUSTER, JavaState};
+use super::recorded::Moment;
+use crate::kubernetes::{Kind, text};
+use crate::scenarios::ledger::Ledger;
+use crate::timeline::place::Place;
+
+/// Longest time to wait for anything.
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// A state of a cluster and of its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    /// The job runs; savepoint mode without high availability.
+    Running,
+    /// The job runs; last-state mode with Kubernetes high availability.
+    RunningWithHa,
+    /// The job was stopped with a savepoint; its JobManager is still there.
+    Suspended,
+    /// The job finished by itself; its JobManager is still there.
+    Finished,
+}
+
+impl Case {
+    pub(super) const ALL: [Self; 4] = [Self::Running, Self::RunningWithHa, Self::Suspended, Self::Finished];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::RunningWithHa => "running-with-ha",
+            Self::Suspended => "suspended",
+            Self::Finished => "finished",
+        }
+    }
+
+    /// The recorded moment, the last status of a quiet time.
+    pub(super) fn moment(self) -> Result<Moment> {
+        let state = |status: &Value, lifecycle: &str, job: &str| {
+            text(status, "/lifecycleState") == lifecycle && text(status, "/jobStatus/state") == job
+        };
+        match self {
+            Self::Running => {
+                Moment::find("03-app-savepoint-upgrade", |status| state(status, "STABLE", "RUNNING"))
+            }
+            Self::RunningWithHa => {
+                Moment::find("04-app-last-state-upgrade", |status| state(status, "STABLE", "RUNNING"))
+            }
+            Self::Suspended => {
+                Moment::find("05a-suspend-resume-savepoint", |status| state(status, "SUSPENDED", "FINISHED"))
+            }
+            Self::Finished => Moment::find("13a-job-finishes", |status| state(status, "STABLE", "FINISHED")),
+        }
+    }
+
+    /// Arguments of the job that counts.
+    pub(super) fn arguments(self) -> Vec<String> {
+        let mut arguments = vec!["--ledger", "/flink-data", "--name", "first", "--rate", "100"];
+        if self == Self::Finished {
+            arguments.extend(["--count", "500", "--checkpoint-interval", "1000"]);
+        }
+        arguments.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Makes the state real, up to the status that the Java operator wrote last.
+    pub(super) async fn prepare(self, state: &JavaState<'_>) -> Result<()> {
+        let place = state.place;
+        state.create().await?;
+        let wanted = if self == Self::Finished { "FINISHED" } else { "RUNNING" };
+        let id = state.moment.job().to_owned();
+        let mut job = wait_for_job(place, &id, wanted).await?;
+        if self != Self::Finished {
+            counted(place, "first", 1).await?;
+        }
+        for patch in &state.moment.patches {
+            place.cluster.patch(Kind::FlinkDeployment, &place.namespace, CLUSTER, patch).await?;
+        }
+        let mut savepoint = None;
+        if self == Self::Suspended {
+            let directory =
+                state.moment.option("state.savepoints.dir").context("no directory for savepoints")?;
+            savepoint = Some(stop(place, &id, directory).await?);
+            job = wait_for_job(place, &id, "FINISHED").await?;
+        }
+        let status = json!({"status": state.status(&job, savepoint.as_deref())?});
+        place.cluster.patch_status(Kind::FlinkDeployment, &place.namespace, CLUSTER, &status).await?;
+        Ok(())
+    }
+
+    /// Changes the spec and looks that the job goes on where it was.
+    pub(super) async fn go_on(self, place: &Place) -> Result<String> {
+        let spec = match self {
+            Self::Running => json!({"job": {"parallelism": 1}}),
+            Self::RunningWithHa => json!({"flinkConfiguration": {"taskmanager.numberOfTaskSlots": "4"}}),
+            Self::Suspended => json!({"job": {"state": "running"}}),
+            Self::Finished => {
+                let arguments = self.arguments().into_iter();
+                let other = arguments
+                    .map(|argument| if argument == "first" { "second".to_owned() } else { argument });
+                json!({"job": {"args": other.collect::<Vec<_>>()}})
+            }
+        };
+        let (cluster, namespace) = (&place.cluster, place.namespace.as_str());
+        cluster.patch(Kind::FlinkDeployment, namespace, CLUSTER, &json!({"spec": spec})).await?;
+        let job = if self == Self::Finished { "FINISHED" } else { "RUNNING" };
+        until(&format!("{spec} is STABLE with job {job}"), async || {
+            let resource = cluster.get(Kind::FlinkDeployment, namespace, CLUSTER).await?.unwrap_or_default();
+            let status = &resource["status"];
+            let done = text(status, "/lifecycleState") == "STABLE"
+                && text(status, "/jobStatus/state") == job
+                && status["observedGeneration"] == resource["metadata"]["generation"];
+            let state = || format!("{} {}", status["lifecycleState"], status["error"]);
+            Ok(if done { Ok(()) } else { Err(state()) })
+        })
+        .await?;
+        if self == Self::Finished {
+            let ledger = Ledger::of_file(&place.data.join("second.jsonl"))?;
+            ensure!(ledger.number("finished")? == 1, "the job did not finish: {ledger}");
+            return Ok(format!("the changed job finished: {ledger}"));
+        }
+        let ledger = counted(place, "first", 2).await?;
+        ensure!(ledger.number("restored")? == 1, "the job did not start from its state: {ledger}");
+        Ok(ledger.to_string())
+    }
+}
+
+/// Waits until the job has started so often, has counted and completed a checkpoint, with nothing lost or doubled.
+async fn counted(place: &Place, name: &str, starts: u64) -> Result<Ledger> {
+    let file = place.data.join(format!("{name}.jsonl"));
+    until(&format!("{name} counts in start {starts}"), async || {
+        let ledger = match Ledger::of_file(&file) {
+            Ok(ledger) => ledger,
+            Err(error) => return Ok(Err(format!("{error:#}"))),
+        };
+        let counts = ledger.number("sequence")? > 100 && ledger.number("completed")? > 0;
+        let enough = ledger.number("starts")? == starts;
+        Ok(if counts && enough { Ok(ledger) } else { Err(ledger.to_string()) })
+    })
+    .await
+}
+
+/// Waits until Flink says that the job is in a state, and returns what it says.
+async fn wait_for_job(place: &Place, id: &str, state: &str) -> Result<Value> {
+    until(&format!("job {id} is {state}"), async || {
+        let job = match place.cluster.ask_flink(&place.namespace, CLUSTER, "/jobs/overview").await {
+            Ok(overview) => {
+                overview["jobs"].as_array().into_iter().flatten().find(|job| job["jid"] == id).cloned()
+            }
+            Err(error) => return Ok(Err(format!("{error:#}"))),
+        };
+        let Some(job) = job else { return Ok(Err("no such job".to_owned())) };
+        let running = job["tasks"]["running"] == job["tasks"]["total"];
+        let there = job["state"] == state && (state != "RUNNING" || running);
+        Ok(if there { Ok(job) } else { Err(job["state"].to_string()) })
+    })
+    .await
+}
+
+/// Stops the job with a savepoint, as the Java operator does, and returns where that lies.
+async fn stop(place: &Place, id: &str, directory: &str) -> Result<String> {
+    let (cluster, namespace) = (&place.cluster, place.namespace.as_str());
+    let request = json!({"targetDirectory": directory, "drain": false, "formatType": "CANONICAL"});
+    let accepted = cluster.tell_flink(namespace, CLUSTER, &format!("/jobs/{id}/stop"), &request).await?;
+    let path = format!("/jobs/{id}/savepoints/{}", text(&accepted, "/request-id"));
+    until("the savepoint", async || {
+        let answer = cluster.ask_flink(namespace, CLUSTER, &path).await?;
+        let location = text(&answer, "/operation/location").to_owned();
+        Ok(match text(&answer, "/status/id") {
+            "COMPLETED" if !location.is_empty() => Ok(location),
+            "COMPLETED" => bail!("the savepoint failed: {answer}"),
+            other => Err(other.to_owned()),
+        })
+    })
+    .await
+}
+
+/// Looks several times a second; `Err` says what is there instead.
+async fn until<T>(what: &str, look: impl AsyncFn() -> Result<Result<T, String>>) -> Result<T> {
+    let began = Instant::now();
+    loop {
+        let instead = match look().await? {
+            Ok(found) => return Ok(found),
+            Err(instead) => instead,
+        };
+        if began.elapsed() > LIMIT {
+            bail!("not within {} s: {what}; instead: {instead}", LIMIT.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
