@@ -42,7 +42,9 @@ fn hash_answer(answer: &FlinkAnswer, hasher: &mut DefaultHasher) {
     for job in jobs {
         (&job.job_id, job.state, job.effective_state(), job.start_time).hash(hasher);
     }
-    absent.keys().for_each(|id| id.hash(hasher));
+    for id in absent.keys() {
+        id.hash(hasher);
+    }
     for (key, value) in cluster_info.iter().filter(|(key, _)| key.as_str() != STATE_SIZE) {
         (key, value).hash(hasher);
     }
