@@ -90,7 +90,7 @@ impl Bench {
 
     fn maps(&self) -> Vec<String> {
         let name = |map: &Value| map["metadata"]["name"].as_str().unwrap().to_owned();
-        self.server.all(Kind::CONFIG_MAP).iter().map(name).collect()
+        self.server.all(Kind::CONFIG_MAP).iter().map(|map| name(map)).collect()
     }
 }
 
