@@ -33,7 +33,7 @@ prepare_bed() {
 }
 
 # prepare_flink_bed BED FLINK… : a full bed with the images of these Flink versions and our kinds, but
-# without an operator. Sets KUBECTL and what `testbed/env` sets.
+# without an operator. Sets what `testbed/env` sets.
 prepare_flink_bed() {
   local bed=$1 version versions=() archives
   shift
@@ -43,20 +43,8 @@ prepare_flink_bed() {
   finished flink "Flink images"
   mapfile -t archives < <(background_output flink | grep '\.tar$')
   eval "$("$TESTBED_DIR/env" --name "$bed")"
-  KUBECTL=(kubectl)
   timed "images" load_once "$bed" "${archives[@]}"
-  timed "kinds" apply_kinds
-}
-
-# apply_kinds: our CRDs, until the API server serves them.
-apply_kinds() {
-  local tries
-  "${KUBECTL[@]}" apply --server-side --force-conflicts -f "$CHART/crds"
-  for ((tries = 0; tries < 60; tries++)); do
-    "${KUBECTL[@]}" get flinkdeployments,flinksessionjobs,flinkstatesnapshots --all-namespaces && return
-    sleep 0.5
-  done
-  return 1
+  timed "CRDs" apply_crds
 }
 
 # copy_of_operator FOLDER : builds the operator with debug checks, and prints the path of a copy that no

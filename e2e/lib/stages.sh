@@ -20,7 +20,7 @@ choose_stages() {
 }
 
 # Stages that use what fill_caches makes.
-NEED_CACHES=(chart api-server scenarios)
+NEED_CACHES=(chart api-server scenarios flink-rest)
 
 run_stages() {
   local name
@@ -50,14 +50,14 @@ run_stage() {
 }
 
 # count_results STATUS LOG : prints how many passed and failed. Each of cargo's test programs says
-# `test result: …`, Python's `Ran N tests`, each of ours `N passed, N failed` (or `N equal, N differing`) in a line of its own;
+# `test result: …`, Python's `Ran N tests`, each of ours `N passed, N failed` (or `N equal, N differing`, `N agree, N differ`) in a line of its own;
 # a stage that says nothing of the kind counts as one.
 count_results() {
   awk -v status="$1" '
     /^test result: / { passed += $4; failed += $6; counted = 1 }
     /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; counted = 1 }
     /^Ran [0-9]+ tests? in / { passed += $2; counted = 1 }
-    /^[0-9]+ equal, [0-9]+ differing$/ { passed += $1; counted = 1 }
+    /^[0-9]+ (equal, [0-9]+ differing|agree, [0-9]+ differ)$/ { passed += $1; counted = 1 }
     END {
       if (!counted && status == 0) passed = 1
       if (status != 0 && failed == 0) failed = 1
@@ -68,6 +68,6 @@ count_results() {
 # last_words COUNTS LOG : the last line of a runner, or the counts.
 last_words() {
   local line
-  line=$(grep -E '^[0-9]+ (passed|equal|converged|scenarios|runs)' "$2" | tail -n 1 || true)
+  line=$(grep -E '^[0-9]+ (passed|equal|agree|converged|scenarios|runs)' "$2" | tail -n 1 || true)
   echo "${line:-${1% *} passed, ${1#* } failed}"
 }
