@@ -6,6 +6,14 @@
 //!   clock, and with a [`fault`] at any call. Every run can be replayed: it depends on scenario, points and seed only.
 //! * [`campaign`] runs scenarios without faults, and then with each fault at each call.
 
+#![allow(
+    clippy::similar_names,
+    clippy::single_match_else,
+    clippy::option_option,
+    clippy::duration_suboptimal_units,
+    reason = "a model is read beside what it models: its words and units, its cases side by side"
+)]
+
 pub mod api_server;
 pub mod call;
 pub mod campaign;

@@ -22,7 +22,9 @@ pub(crate) fn end_state(server: &ApiServer) -> EndState {
         .everything()
         .into_iter()
         .filter(|(kind, _, _)| !matches!(*kind, Kind::EVENT | Kind::POD))
-        .map(|(kind, key, object)| (format!("{kind} {}", mask(&key.name)), normal(kind, object.as_ref().clone())))
+        .map(|(kind, key, object)| {
+            (format!("{kind} {}", mask(&key.name)), normal(kind, object.as_ref().clone()))
+        })
         .collect()
 }
 

@@ -44,7 +44,12 @@ impl State {
         rule.map_or(Ok(()), |rule| Err(rule.error()))
     }
 
-    pub(super) fn create(&mut self, kind: Kind, object: Value, now: Timestamp) -> Result<Arc<Value>, ApiError> {
+    pub(super) fn create(
+        &mut self,
+        kind: Kind,
+        object: Value,
+        now: Timestamp,
+    ) -> Result<Arc<Value>, ApiError> {
         self.create_owned(kind, object, BTreeSet::new(), now)
     }
 
@@ -89,7 +94,12 @@ impl State {
         Ok(self.store(&id, Stored { object: Arc::new(object), applied: Arc::new(applied) }))
     }
 
-    pub(super) fn apply(&mut self, kind: Kind, mut object: Value, now: Timestamp) -> Result<Arc<Value>, ApiError> {
+    pub(super) fn apply(
+        &mut self,
+        kind: Kind,
+        mut object: Value,
+        now: Timestamp,
+    ) -> Result<Arc<Value>, ApiError> {
         let name = name(&object).to_owned();
         let key = ObjectKey::new(text(&object, "/metadata/namespace").unwrap_or_default(), &name);
         let wanted = text(&object, "/metadata/uid").map(str::to_owned);
@@ -193,7 +203,12 @@ impl State {
         Ok(self.store(&(kind, key), stored))
     }
 
-    pub(super) fn patch(&mut self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<Arc<Value>, ApiError> {
+    pub(super) fn patch(
+        &mut self,
+        kind: Kind,
+        key: &ObjectKey,
+        part: &Value,
+    ) -> Result<Arc<Value>, ApiError> {
         let live = self.live(kind, key)?.object.as_ref().clone();
         let wanted = text(part, "/metadata/resourceVersion");
         if wanted.is_some_and(|wanted| Some(wanted) != text(&live, "/metadata/resourceVersion")) {

@@ -234,7 +234,12 @@ impl State {
     }
 
     /// Everything of a scope, as it was at a version; `Expired` when that is forgotten.
-    pub(super) fn list_at(&self, kind: Kind, scope: &Scope, version: u64) -> Result<Vec<Arc<Value>>, ApiError> {
+    pub(super) fn list_at(
+        &self,
+        kind: Kind,
+        scope: &Scope,
+        version: u64,
+    ) -> Result<Vec<Arc<Value>>, ApiError> {
         let selector = selector(scope)?;
         if version < self.compacted {
             return Err(expired(version, self.compacted));

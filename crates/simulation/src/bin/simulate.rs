@@ -155,7 +155,8 @@ fn show(failure: &Failure, seed: u64) {
     let calls = &failure.report.calls;
     let end = failure.report.settled.min(calls.len());
     // What goes wrong does so after the fault.
-    let begin = failure.point.map_or(0, |point| point.index.saturating_sub(3)).max(end.saturating_sub(TAIL)).min(end);
+    let begin =
+        failure.point.map_or(0, |point| point.index.saturating_sub(3)).max(end.saturating_sub(TAIL)).min(end);
     for call in calls.get(begin..end).unwrap_or_default() {
         println!("       {call}");
     }

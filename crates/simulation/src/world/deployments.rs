@@ -25,8 +25,11 @@ impl Inner {
         let pods = self.server.all(Kind::POD);
         for deployment in self.server.all(Kind::DEPLOYMENT) {
             let uid = text(&deployment, "/metadata/uid");
-            let mine: Vec<&Value> =
-                pods.iter().map(AsRef::as_ref).filter(|pod| text(pod, "/metadata/ownerReferences/0/uid") == uid).collect();
+            let mine: Vec<&Value> = pods
+                .iter()
+                .map(AsRef::as_ref)
+                .filter(|pod| text(pod, "/metadata/ownerReferences/0/uid") == uid)
+                .collect();
             let living: Vec<&Value> = mine.into_iter().filter(|pod| !terminating(pod)).collect();
             let mut failed = None;
             if !terminating(&deployment) {

@@ -88,7 +88,10 @@ fn remove_last<T>(sequence: &mut Vec<T>, what: impl Fn(&T) -> bool) {
 fn savepoint_redeploy(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
     let restart = ["UPGRADING", "DEPLOYED", "STABLE"].map(str::to_owned);
     let twice = [restart.clone(), restart.clone()].concat();
-    let submits = recorded.events.windows(2).filter(|pair| pair[0].reason == "SpecChanged" && pair[1].reason == "Submit");
+    let submits = recorded
+        .events
+        .windows(2)
+        .filter(|pair| pair[0].reason == "SpecChanged" && pair[1].reason == "Submit");
     let silent = submits.count() == 1 && recorded.lifecycle == restart;
     if !silent || ours.lifecycle != twice {
         return false;
