@@ -80,8 +80,10 @@ async fn run_one(arguments: &Arguments, case: Case, say: &dyn Fn(&str)) -> Resul
         return Err(error.context("the state of the Java operator"));
     }
     say("as the Java operator left it");
+    let before =
+        Before { world: World::look(&place).await?, status: status(&place).await?, at: Timestamp::now() };
     let mut operator = ChartOperator::start(&cluster, &arguments.binary, "take-over-operator").await?;
-    let result = take_over(arguments, case, &state, &mut operator, say).await;
+    let result = take_over(arguments, case, &place, &before, &mut operator, say).await;
     if result.is_err() {
         let log = operator.log(&place.namespace);
         println!("{}", log.get(log.len().saturating_sub(60)..).unwrap_or_default().join("\n"));
@@ -90,31 +92,37 @@ async fn run_one(arguments: &Arguments, case: Case, say: &dyn Fn(&str)) -> Resul
     result.and(closed)
 }
 
+/// What was there before our operator started.
+struct Before {
+    world: World,
+    status: Value,
+    at: Timestamp,
+}
+
 async fn take_over(
     arguments: &Arguments,
     case: Case,
-    state: &JavaState<'_>,
+    place: &Place,
+    before: &Before,
     operator: &mut ChartOperator,
     say: &dyn Fn(&str),
 ) -> Result<()> {
-    let place = state.place;
-    let before = World::look(place).await?;
-    let java = status(place).await?;
-    let began = Timestamp::now();
+    let java = &before.status;
     tokio::time::sleep(Duration::from_secs(arguments.quiet)).await;
     operator.must_run()?;
     let ours = status(place).await?;
-    World::look(place).await?.must_equal(&before)?;
+    World::look(place).await?.must_equal(&before.world)?;
     say("same objects, same pod, same job");
-    means_the_same(&ours, &java)?;
-    java_reads::check(&ours, &java).context("what the Java operator would read")?;
+    means_the_same(&ours, java)?;
+    java_reads::check(&ours, java).context("what the Java operator would read")?;
     // The API server writes its log with a delay.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let writes = only_told(&arguments.audit_log, &operator.account, &place.namespace, began)?;
+    let writes = only_told(&arguments.audit_log, &operator.account, &place.namespace, before.at)?;
     say(&format!("nothing was written to in {} s but {writes}", arguments.quiet));
+    told(place).await?.iter().for_each(|event| say(event));
     let ledger = case.go_on(place).await?;
     say(&format!("a change of the spec works: {ledger}"));
-    java_reads::check(&status(place).await?, &java)
+    java_reads::check(&status(place).await?, java)
         .context("what the Java operator would read after the change")
 }
 
@@ -122,6 +130,14 @@ async fn status(place: &Place) -> Result<Value> {
     let resource = place.cluster.get(Kind::FlinkDeployment, &place.namespace, CLUSTER).await?;
     let status = resource.and_then(|mut resource| resource.get_mut("status").map(Value::take));
     status.context("no status")
+}
+
+/// The Events on the resource: the Java operator's are not made again, so all are ours.
+async fn told(place: &Place) -> Result<Vec<String>> {
+    let events = place.cluster.list(Kind::Event, &place.namespace, "").await?;
+    let of_resource = events.iter().filter(|event| event["involvedObject"]["kind"] == "FlinkDeployment");
+    let line = |event: &Value| format!("{}: {}", text(event, "/reason"), text(event, "/message"));
+    Ok(of_resource.map(line).collect())
 }
 
 /// Nothing that the Java operator wrote has got another meaning.

@@ -78,7 +78,6 @@ fn lay<T: Display>(recorded: &[T], ours: &[T]) -> Vec<Step> {
     let mut steps = Vec::new();
     loop {
         match (recorded.get(r), ours.get(o)) {
-            (None, None) => return steps,
             (Some(left), Some(right)) if left == right => {
                 steps.push(Step::Both(left.clone()));
                 (r, o) = (r + 1, o + 1);
@@ -91,7 +90,8 @@ fn lay<T: Display>(recorded: &[T], ours: &[T]) -> Vec<Step> {
                 steps.push(Step::Ours(right.clone()));
                 o += 1;
             }
-            (Some(_), None) => return steps,
+            // The arm before took what is left of the recorded side.
+            (_, None) => return steps,
         }
     }
 }

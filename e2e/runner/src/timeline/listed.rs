@@ -48,7 +48,7 @@ fn session_without_ha(cluster: &Value, recorded: &mut Sequences, ours: &Sequence
     let configuration = &cluster["spec"]["flinkConfiguration"];
     let has_ha =
         configuration.get("high-availability.type").or(configuration.get("high-availability")).is_some();
-    let stays = |side: &Sequences| side.job_manager.last().is_some_and(|state| state.state == "MISSING");
+    let stays = |side: &Sequences| side.job_manager.last().is_some_and(|state| state.name == "MISSING");
     let told = recorded.events.last().is_some_and(|event| event.reason == "Missing");
     if cluster["spec"].get("job").is_some() || has_ha || !stays(recorded) || !told || stays(ours) {
         return false;
@@ -70,10 +70,10 @@ fn deletion_during_upgrade(_: &Value, recorded: &mut Sequences, ours: &Sequences
     recorded.events.remove(recorded.events.len() - 2);
     remove_last(&mut recorded.lifecycle, |state| state == "DEPLOYED");
     remove_last(&mut recorded.job, |state| state == "RECONCILING");
-    remove_last(&mut recorded.job_manager, |state| state.state == "DEPLOYING");
+    remove_last(&mut recorded.job_manager, |state| state.name == "DEPLOYING");
     // The old cluster's end is not looked at either.
-    if ours.job_manager.last().is_some_and(|state| state.state == "READY") {
-        remove_last(&mut recorded.job_manager, |state| state.state == "MISSING");
+    if ours.job_manager.last().is_some_and(|state| state.name == "READY") {
+        remove_last(&mut recorded.job_manager, |state| state.name == "MISSING");
     }
     true
 }
@@ -120,7 +120,7 @@ fn in_place_scaling(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bo
     let spec_changed = recorded.lifecycle.windows(2).position(|pair| *pair == ["STABLE", "DEPLOYED"]);
     recorded.lifecycle.splice(spec_changed.map_or(0..0, |at| at + 1..at + 1), ["UPGRADING".to_owned()]);
     let states = ["MISSING", "DEPLOYING", "READY"].map(State::of_cluster);
-    insert_after(&mut recorded.job_manager, |state| state.state == "READY", states);
+    insert_after(&mut recorded.job_manager, |state| state.name == "READY", states);
     let states = ["FINISHED", "RECONCILING", "RUNNING"].map(str::to_owned);
     insert_after(&mut recorded.job, |state| state == "RUNNING", states);
     true
@@ -128,6 +128,8 @@ fn in_place_scaling(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bo
 
 fn insert_after<T, const N: usize>(sequence: &mut Vec<T>, after: impl Fn(&T) -> bool, what: [T; N]) {
     if let Some(at) = sequence.iter().position(after) {
-        sequence.splice(at + 1..at + 1, what);
+        let rest = sequence.split_off(at + 1);
+        sequence.extend(what);
+        sequence.extend(rest);
     }
 }

@@ -12,7 +12,7 @@ use crate::kubernetes::{Cluster, Kind, name};
 use crate::scenarios::access;
 
 /// Longest time for something to be removed.
-const TO_REMOVE: Duration = Duration::from_secs(120);
+const TO_REMOVE: Duration = Duration::from_mins(2);
 /// Where the recorded resources mount the directory.
 const MOUNTED: &str = "/flink-data/";
 /// The recorder's directory.

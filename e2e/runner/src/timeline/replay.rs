@@ -14,7 +14,7 @@ use super::watching::{Since, holds, job_of};
 use crate::kubernetes::{Kind, name, text};
 
 /// Longest time to wait for something. Two cores run several JVMs at a time.
-const TO_HAPPEN: Duration = Duration::from_secs(240);
+const TO_HAPPEN: Duration = Duration::from_mins(4);
 /// Longest time between two looks, if nothing happens.
 const LOOK: Duration = Duration::from_millis(250);
 

@@ -39,8 +39,8 @@ pub(super) fn normalise(sequences: &mut Sequences, application: bool) -> Vec<&'s
 }
 
 fn deployed_not_ready(sequences: &mut Sequences) {
-    sequences.job_manager.retain(|state| state.state != "DEPLOYED_NOT_READY");
-    sequences.job_manager.dedup_by(|next, before| next.state == before.state);
+    sequences.job_manager.retain(|state| state.name != "DEPLOYED_NOT_READY");
+    sequences.job_manager.dedup_by(|next, before| next.name == before.name);
 }
 
 /// A JobManager that is replaced before its job runs: whether it answered until then is chance.
@@ -50,9 +50,9 @@ fn never_ran(sequences: &mut Sequences) {
     sequences.job_manager.retain(|state| {
         let replaced = index < last;
         index += 1;
-        !(replaced && state.state == "READY" && !state.job_ran)
+        !(replaced && state.name == "READY" && !state.job_ran)
     });
-    sequences.job_manager.dedup_by(|next, before| next.state == before.state);
+    sequences.job_manager.dedup_by(|next, before| next.name == before.name);
 }
 
 /// INITIALIZING and CREATED on the way from RECONCILING to what follows.
@@ -81,15 +81,15 @@ fn starting(sequences: &mut Sequences) {
 /// The kubelet mounts ConfigMaps before they exist.
 fn failed_mount(sequences: &mut Sequences) {
     sequences.events.retain(|event| event.reason != "FailedMount");
-    sequences.job_manager.retain(|state| !(state.state == "ERROR" && state.reason == "FailedMount"));
-    sequences.job_manager.dedup_by(|next, before| next.state == before.state);
+    sequences.job_manager.retain(|state| !(state.name == "ERROR" && state.reason == "FailedMount"));
+    sequences.job_manager.dedup_by(|next, before| next.name == before.name);
 }
 
 /// The kubelet alternates between two reasons for the same.
 fn image_pull(sequences: &mut Sequences) {
     for event in &mut sequences.events {
         if event.reason == "ImagePullBackOff" {
-            event.reason = "ErrImagePull".to_owned();
+            "ErrImagePull".clone_into(&mut event.reason);
         }
     }
 }

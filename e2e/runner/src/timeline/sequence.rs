@@ -25,7 +25,7 @@ pub(super) struct Sequences {
 /// A state, and why it is an error if the status says so.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
-    pub(super) state: String,
+    pub(super) name: String,
     /// `additionalMetadata.reason` of `status.error`.
     pub(super) reason: String,
     /// Whether a job got beyond its start meanwhile, or there is none.
@@ -35,7 +35,7 @@ pub(super) struct State {
 impl State {
     /// A state of a cluster whose job runs, without an error.
     pub(super) fn of_cluster(state: &str) -> Self {
-        Self { state: state.to_owned(), reason: String::new(), job_ran: true }
+        Self { name: state.to_owned(), reason: String::new(), job_ran: true }
     }
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for Event {
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.state)
+        f.write_str(&self.name)
     }
 }
 
@@ -110,9 +110,9 @@ fn add_states(sequences: &mut Sequences, cr: &Resource) {
     let job_manager = text(status, "/jobManagerDeploymentStatus");
     if !job_manager.is_empty() {
         let job_ran = !["RECONCILING", "INITIALIZING", "CREATED"].contains(&job);
-        let state = State { state: job_manager.to_owned(), reason: error_reason(status), job_ran };
+        let state = State { name: job_manager.to_owned(), reason: error_reason(status), job_ran };
         match sequences.job_manager.last_mut() {
-            Some(last) if last.state == state.state && last.reason == state.reason => {
+            Some(last) if last.name == state.name && last.reason == state.reason => {
                 last.job_ran |= state.job_ran;
             }
             _ => sequences.job_manager.push(state),
