@@ -44,3 +44,11 @@ scenarios *ARGS:
 # Memory, size, times and API requests of the operator, as a table.
 figures *ARGS:
     e2e/figures {{ARGS}}
+
+# Recorded timelines of the Java operator, replayed on real Flink: just timeline --only 03-
+timeline *ARGS:
+    e2e/timeline {{ARGS}}
+
+# Our operator over clusters that the Java operator left.
+take-over *ARGS:
+    e2e/take-over {{ARGS}}
