@@ -92,7 +92,7 @@ impl Script {
             }
             self.held_since = Some(now);
         }
-        if !self.next_due().is_some_and(|due| due <= now) {
+        if self.next_due().is_none_or(|due| due > now) {
             return false;
         }
         self.next += 1;
@@ -135,7 +135,7 @@ impl Script {
             }
             Action::Accept => server.reject_nothing(),
             Action::RefusePods(message) => {
-                world.configure(|settings| settings.refuse_pods.clone_from(message))
+                world.configure(|settings| settings.refuse_pods.clone_from(message));
             }
             Action::CrashLoop(message) => world.configure(|settings| settings.crash_loop.clone_from(message)),
             Action::Job(behaviour) => {
@@ -146,7 +146,7 @@ impl Script {
                     }
                 });
             }
-            Action::FinishJob => with_job(world, |flink, job, now| flink.finish_job(job, now)),
+            Action::FinishJob => with_job(world, flink_client::stub::FlinkState::finish_job),
             Action::FailJob(text) => with_job(world, |flink, job, now| flink.fail_job(job, text, now)),
             Action::CancelJob => with_job(world, |flink, job, now| {
                 flink.handle(&http::Method::PATCH, &format!("/jobs/{job}?mode=cancel"), &[], now);

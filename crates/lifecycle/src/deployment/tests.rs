@@ -33,15 +33,12 @@ struct World {
 }
 
 fn resource(spec: Value) -> FlinkDeployment {
-    serde_json::from_value(json!({
-        "apiVersion": "flink.apache.org/v1beta1",
-        "kind": "FlinkDeployment",
-        "metadata": {
-            "name": "app", "namespace": "ns", "uid": "uid-1", "generation": 1, "resourceVersion": "1",
-        },
-        "spec": spec,
-    }))
-    .unwrap()
+    let mut resource = FlinkDeployment::new("app", serde_json::from_value(spec).unwrap());
+    resource.metadata.namespace = Some("ns".to_owned());
+    resource.metadata.uid = Some("uid-1".to_owned());
+    resource.metadata.generation = Some(1);
+    resource.metadata.resource_version = Some("1".to_owned());
+    resource
 }
 
 fn application(mode: &str) -> Value {
@@ -118,7 +115,7 @@ impl World {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Event(event) => {
-                self.events.push(format!("{} {}", event.reason, event.component.as_str()))
+                self.events.push(format!("{} {}", event.reason, event.component.as_str()));
             }
             Effect::AddFinalizer => {
                 self.resource.metadata.finalizers =
@@ -209,7 +206,7 @@ impl World {
         self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     }
 
-    fn to_stable(&mut self) {
+    fn becomes_stable(&mut self) {
         self.pass();
         self.job_is(JobStatusState::Running);
         self.pass();
@@ -251,7 +248,7 @@ fn a_stateless_application_becomes_stable() {
 fn a_healthy_unchanged_resource_costs_nothing() {
     for spec in [application("stateless"), application("last-state"), session()] {
         let mut world = World::new(spec);
-        world.to_stable();
+        world.becomes_stable();
         world.later(60);
         let before = world.status();
         world.answer().cluster_info.insert("state-size".to_owned(), "17".to_owned());
@@ -281,7 +278,7 @@ fn a_crash_before_the_create_repeats_it_with_the_same_attempt() {
 #[test]
 fn a_stateless_upgrade_replaces_the_cluster() {
     let mut world = World::new(application("stateless"));
-    world.to_stable();
+    world.becomes_stable();
     let old_job = world.status().job_id().map(str::to_owned);
     world.reasons();
     world.lifecycles.clear();
@@ -312,7 +309,7 @@ fn a_stateless_upgrade_replaces_the_cluster() {
 #[test]
 fn a_savepoint_upgrade_restores_what_was_saved() {
     let mut world = World::new(application("savepoint"));
-    world.to_stable();
+    world.becomes_stable();
     world.change(restart(1));
     world.pass();
     let [FlinkRequest::StopWithSavepoint { trigger_id, target_directory, .. }] = world.calls.as_slice()
@@ -341,7 +338,7 @@ fn a_savepoint_upgrade_restores_what_was_saved() {
 #[test]
 fn an_unknown_trigger_is_asked_for_again_with_the_same_id() {
     let mut world = World::new(application("savepoint"));
-    world.to_stable();
+    world.becomes_stable();
     world.change(restart(1));
     world.pass();
     let trigger_id = world.status().operation.unwrap().trigger_id.unwrap();
@@ -358,7 +355,7 @@ fn an_unknown_trigger_is_asked_for_again_with_the_same_id() {
 #[test]
 fn a_failed_savepoint_leaves_the_job_running() {
     let mut world = World::new(application("savepoint"));
-    world.to_stable();
+    world.becomes_stable();
     world.change(restart(1));
     world.pass();
     let trigger_id = world.status().operation.unwrap().trigger_id.unwrap();
@@ -374,7 +371,7 @@ fn a_failed_savepoint_leaves_the_job_running() {
 #[test]
 fn last_state_without_ha_cancels_and_takes_the_newest_checkpoint() {
     let mut world = World::new(application("last-state"));
-    world.to_stable();
+    world.becomes_stable();
     world.change(restart(1));
     world.pass();
     assert!(matches!(world.calls.as_slice(), [FlinkRequest::Cancel { .. }]));
@@ -409,7 +406,7 @@ fn last_state_without_ha_cancels_and_takes_the_newest_checkpoint() {
 #[test]
 fn suspend_and_resume() {
     let mut world = World::new(application("stateless"));
-    world.to_stable();
+    world.becomes_stable();
     let set =
         |state| move |resource: &mut FlinkDeployment| resource.spec.job.as_mut().unwrap().state = Some(state);
     world.change(set(api::JobState::Suspended));
@@ -417,7 +414,7 @@ fn suspend_and_resume() {
     assert_eq!(world.lifecycle(), LifecycleState::Suspended);
     assert!(world.observed.job_manager.is_none());
     world.change(set(api::JobState::Running));
-    world.to_stable();
+    world.becomes_stable();
     assert_eq!(world.created, 2);
 }
 
@@ -425,7 +422,7 @@ fn suspend_and_resume() {
 fn a_lost_deployment_comes_back() {
     for spec in [application("stateless"), session()] {
         let mut world = World::new(spec);
-        world.to_stable();
+        world.becomes_stable();
         world.reasons();
         world.lifecycles.clear();
         world.observed.job_manager = None;
@@ -445,7 +442,7 @@ fn a_lost_deployment_comes_back() {
 #[test]
 fn a_lost_stateful_deployment_without_ha_is_not_started_from_an_unknown_state() {
     let mut world = World::new(application("last-state"));
-    world.to_stable();
+    world.becomes_stable();
     world.observed.job_manager = None;
     world.pass();
     assert_eq!(world.created, 1);
@@ -488,7 +485,7 @@ fn an_invalid_spec_is_refused_before_and_after_a_first_deployment() {
     assert_eq!(world.lifecycle(), LifecycleState::Failed);
     assert!(matches!(requeue, Requeue::After(_)), "judged again");
     world.change(|resource| resource.spec.job.as_mut().unwrap().parallelism = Some(1));
-    world.to_stable();
+    world.becomes_stable();
     world.change(invalid);
     world.pass();
     assert_eq!(world.lifecycle(), LifecycleState::Stable);
@@ -513,7 +510,7 @@ fn an_unsupported_version_is_told_and_nothing_is_done() {
 #[test]
 fn a_foreign_deployment_is_left_alone() {
     let mut world = World::new(application("stateless"));
-    world.to_stable();
+    world.becomes_stable();
     world.job_manager().owned = false;
     world.change(restart(1));
     world.pass();
@@ -525,7 +522,7 @@ fn a_foreign_deployment_is_left_alone() {
 #[test]
 fn a_silent_job_manager_is_noticed_after_its_grace_only() {
     let mut world = World::new(application("stateless"));
-    world.to_stable();
+    world.becomes_stable();
     let failure = FlinkFailure { since: world.now, unreachable: true, message: "refused".to_owned() };
     world.observed.flink.failure = Some(failure);
     world.pass();
@@ -548,7 +545,7 @@ fn a_failed_create_is_told_and_tried_again() {
     assert_eq!(world.lifecycle(), LifecycleState::Upgrading);
     assert!(world.status().error.unwrap().contains("invalid"));
     world.observed.failure = None;
-    world.to_stable();
+    world.becomes_stable();
     assert_eq!(world.status().error, None);
 }
 
@@ -559,9 +556,9 @@ fn deletion_ends_from_every_stage() {
         |world| {
             world.pass();
         },
-        World::to_stable,
+        World::becomes_stable,
         |world| {
-            world.to_stable();
+            world.becomes_stable();
             world.change(restart(1));
             let decision = world.decide();
             world.resource.status = Some(decision.status);
@@ -600,7 +597,7 @@ fn deletion_ends_from_every_stage() {
 #[test]
 fn an_unreadable_record_is_never_taken_for_a_new_resource() {
     let mut world = World::new(application("stateless"));
-    world.to_stable();
+    world.becomes_stable();
     let mut status = world.status();
     status.reconciliation_status_mut().last_reconciled_spec = Some("{".to_owned());
     world.resource.status = Some(status);
@@ -648,7 +645,7 @@ fn the_job_manager_ends_before_its_task_managers_when_metadata_has_to_survive() 
     spec["flinkConfiguration"]["high-availability.type"] = json!("kubernetes");
     spec["flinkConfiguration"]["high-availability.storageDir"] = json!("file:///ha");
     let mut world = World::new(spec);
-    world.to_stable();
+    world.becomes_stable();
     let config_maps = vec![("app-job-config-map".to_owned(), "u".to_owned())];
     let metadata = HaMetadata { config_maps, has_job: true, has_checkpoint: true, ..HaMetadata::default() };
     world.observed.ha = Some(metadata);

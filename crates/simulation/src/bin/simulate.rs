@@ -54,7 +54,7 @@ fn arguments() -> Result<Arguments, String> {
             "--faults" => parsed.faults = faults(&value()?)?,
             "--at" => parsed.points.push(value()?.parse()?),
             "--threads" => {
-                parsed.threads = value()?.parse().map_err(|_| "--threads needs a number".to_owned())?
+                parsed.threads = value()?.parse().map_err(|_| "--threads needs a number".to_owned())?;
             }
             "--list" => parsed.list = true,
             "--verbose" => parsed.verbose = true,

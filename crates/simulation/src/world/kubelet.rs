@@ -76,10 +76,10 @@ impl Inner {
         self.meet_new_pods(now);
         let uids: Vec<String> = self.pods.keys().cloned().collect();
         for uid in uids {
-            if let Some(mut pod) = self.pods.remove(&uid) {
-                if self.run_pod(&mut pod, now) {
-                    self.pods.insert(uid, pod);
-                }
+            if let Some(mut pod) = self.pods.remove(&uid)
+                && self.run_pod(&mut pod, now)
+            {
+                self.pods.insert(uid, pod);
             }
         }
     }
