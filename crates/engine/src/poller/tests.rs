@@ -256,7 +256,7 @@ fn checkpoint_is(bench: &Bench, id: u64, discarded: bool) {
 #[tokio::test]
 async fn the_checkpoints_of_an_ended_job_are_asked_for_when_no_older_answer_can_come_any_more() {
     let bench = Bench::new();
-    let settled = PollPlan { interval: Duration::from_secs(60), ..plan(all()) };
+    let settled = PollPlan { interval: Duration::from_mins(1), ..plan(all()) };
     bench.poller.set_plan(&key(), Some(settled));
     bench.poll().await;
     assert_eq!(bench.answer().checkpoints.unwrap().newest().map(|one| one.id), Some(4));

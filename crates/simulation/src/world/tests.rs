@@ -31,7 +31,7 @@ impl Bench {
         Self { server, world }
     }
 
-    fn create(&self, kind: Kind, data: Value, owner: Option<&str>) -> String {
+    fn create(&self, kind: Kind, data: &Value, owner: Option<&str>) -> String {
         let mut object = kind.object(&key(data["name"].as_str().unwrap()));
         object.data = data["body"].clone();
         if let Some(uid) = owner {
@@ -52,16 +52,16 @@ impl Bench {
                 "volumes": [{"name": "conf", "configMap": {"name": "flink-config-app"}}],
             },
         }}});
-        let uid = self.create(Kind::DEPLOYMENT, json!({"name": "app", "body": body}), None);
+        let uid = self.create(Kind::DEPLOYMENT, &json!({"name": "app", "body": body}), None);
         let common = format!(
             "kubernetes.cluster-id: app\n$internal.pipeline.job-id: {JOB}\nexecution.checkpointing.interval: 5 s\n\
              execution.checkpointing.dir: s3://c\nkubernetes.internal.jobmanager.entrypoint.class: x.ApplicationX\n\
              execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION\n{conf}"
         );
         let body = json!({"data": {"flink-conf.yaml": common}});
-        self.create(Kind::CONFIG_MAP, json!({"name": "flink-config-app", "body": body}), Some(&uid));
+        self.create(Kind::CONFIG_MAP, &json!({"name": "flink-config-app", "body": body}), Some(&uid));
         let body = json!({"spec": {"ports": [{"port": 8081}], "selector": labels}});
-        self.create(Kind::SERVICE, json!({"name": "app-rest", "body": body}), Some(&uid));
+        self.create(Kind::SERVICE, &json!({"name": "app-rest", "body": body}), Some(&uid));
         uid
     }
 
