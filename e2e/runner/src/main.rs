@@ -1,6 +1,8 @@
 //! Runs the end-to-end checks. The scripts in `e2e/` call it; each check is a subcommand in a module of its own.
 
+mod api_bench;
 mod audit;
+mod bad_input;
 mod chart;
 mod chart_operator;
 mod examples;
@@ -28,6 +30,7 @@ struct Cli {
 /// A new check is a module with its arguments and a function `run`, a variant here, and an arm below.
 #[derive(Debug, Subcommand)]
 enum Check {
+    BadInput(bad_input::Arguments),
     Chart(chart::Arguments),
     Examples(examples::Arguments),
     Figures(figures::Arguments),
@@ -40,6 +43,7 @@ enum Check {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().check {
+        Check::BadInput(arguments) => bad_input::run(&arguments),
         Check::Chart(arguments) => Ok(chart::run(&arguments)),
         Check::Examples(arguments) => examples::run(&arguments),
         Check::Figures(arguments) => figures::run(&arguments),
