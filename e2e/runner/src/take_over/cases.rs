@@ -25,10 +25,15 @@ pub(super) enum Case {
     Suspended,
     /// The job finished by itself; its JobManager is still there.
     Finished,
+    /// The Java operator ended after it had created the cluster, before it recorded that.
+    Created,
+    /// The Java operator ended in the middle of an upgrade: the job is stopped with a savepoint, and that is recorded.
+    Upgrading,
 }
 
 impl Case {
-    pub(super) const ALL: [Self; 4] = [Self::Running, Self::RunningWithHa, Self::Suspended, Self::Finished];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Running, Self::RunningWithHa, Self::Suspended, Self::Finished, Self::Created, Self::Upgrading];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -36,7 +41,14 @@ impl Case {
             Self::RunningWithHa => "running-with-ha",
             Self::Suspended => "suspended",
             Self::Finished => "finished",
+            Self::Created => "created",
+            Self::Upgrading => "upgrading",
         }
+    }
+
+    /// Whether the Java operator was at rest, so that ours has nothing to go on with.
+    pub(super) fn is_at_rest(self) -> bool {
+        !matches!(self, Self::Created | Self::Upgrading)
     }
 
     /// The recorded moment, the last status of a quiet time.
@@ -54,6 +66,14 @@ impl Case {
             Self::Suspended => {
                 Moment::find("05a-suspend-resume-savepoint", |status| state(status, "SUSPENDED", "FINISHED"))
             }
+            Self::Created => Moment::find("03-app-savepoint-upgrade", |status| {
+                let created = text(status, "/jobManagerDeploymentStatus") == "MISSING";
+                created && !text(status, "/jobStatus/jobId").is_empty()
+            }),
+            Self::Upgrading => Moment::find("03-app-savepoint-upgrade", |status| {
+                let cluster_there = text(status, "/jobManagerDeploymentStatus") == "READY";
+                state(status, "UPGRADING", "FINISHED") && cluster_there
+            }),
             Self::Finished => Moment::find("13a-job-finishes", |status| state(status, "STABLE", "FINISHED")),
         }
     }
@@ -82,7 +102,7 @@ impl Case {
             place.cluster.patch(Kind::FlinkDeployment, &place.namespace, CLUSTER, patch).await?;
         }
         let mut savepoint = None;
-        if self == Self::Suspended {
+        if matches!(self, Self::Suspended | Self::Upgrading) {
             let directory =
                 state.moment.option("state.savepoints.dir").context("no directory for savepoints")?;
             savepoint = Some(stop(place, &id, directory).await?);
@@ -93,10 +113,11 @@ impl Case {
         Ok(())
     }
 
-    /// Changes the spec and looks that the job goes on where it was.
+    /// Changes the spec, if nothing is to be gone on with, and looks that the job continues where it was.
     pub(super) async fn go_on(self, place: &Place) -> Result<String> {
         let spec = match self {
-            Self::Running => json!({"job": {"parallelism": 1}}),
+            Self::Running | Self::Created => json!({"job": {"parallelism": 1}}),
+            Self::Upgrading => json!({}),
             Self::RunningWithHa => json!({"flinkConfiguration": {"taskmanager.numberOfTaskSlots": "4"}}),
             Self::Suspended => json!({"job": {"state": "running"}}),
             Self::Finished => {

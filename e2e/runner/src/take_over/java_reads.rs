@@ -21,6 +21,9 @@ pub(super) fn check(status: &Value, recorded: &Value) -> Result<()> {
     conforms("status", &known, &schema()?)?;
     for key in ["lastReconciledSpec", "lastStableSpec"] {
         let pointer = format!("/reconciliationStatus/{key}");
+        if recorded.pointer(&pointer).is_none() {
+            continue;
+        }
         let (ours, java) = (fields(text(status, &pointer))?, fields(text(recorded, &pointer))?);
         let more: Vec<_> = ours.difference(&java).collect();
         let fewer: Vec<_> = java.difference(&ours).collect();

@@ -119,17 +119,26 @@ impl JavaState<'_> {
     pub(super) fn status(&self, job: &Value, savepoint: Option<&str>) -> Result<Value> {
         let mut status = self.moment.status.clone();
         let jobs = &mut status["jobStatus"];
-        jobs["jobName"] = job["name"].clone();
-        jobs["startTime"] = job["start-time"].to_string().into();
-        jobs["updateTime"] = job["last-modification"].to_string().into();
+        let known = [
+            ("jobName", job["name"].clone()),
+            ("startTime", job["start-time"].to_string().into()),
+            ("updateTime", job["last-modification"].to_string().into()),
+        ];
+        for (field, value) in known {
+            if jobs.get(field).is_some() {
+                jobs[field] = value;
+            }
+        }
         if let Some(savepoint) = savepoint {
             jobs["upgradeSavepointPath"] = savepoint.into();
         }
         let reconciliation = &mut status["reconciliationStatus"];
         reconciliation["reconciliationTimestamp"] = jiff::Timestamp::now().as_millisecond().into();
         for key in ["lastReconciledSpec", "lastStableSpec"] {
-            let text = reconciliation[key].as_str().with_context(|| format!("no {key}"))?;
-            reconciliation[key] = self.spec_text(text)?.into();
+            // Nothing is stable before the first job runs.
+            if let Some(text) = reconciliation.get(key).and_then(Value::as_str) {
+                reconciliation[key] = self.spec_text(text)?.into();
+            }
         }
         Ok(status)
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::kubernetes::{name, text};
+use crate::timeline::recording::yaml_documents;
 
 /// A moment of a recorded timeline.
 pub(super) struct Moment {
@@ -22,12 +23,10 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// The first moment at which a FlinkDeployment of `timeline` had a status that `chosen` chooses, and the last
-    /// status before anything else happened to it.
+    /// The last status that `chosen` chooses, before the spec of the FlinkDeployment of `timeline` changes again.
     pub(super) fn find(timeline: &str, chosen: impl Fn(&Value) -> bool) -> Result<Self> {
         let folder = folder("traces")?.join(timeline);
-        let documents: Vec<Value> =
-            serde_saphyr::from_multiple(&fs::read_to_string(folder.join("crs.yaml"))?)?;
+        let documents = yaml_documents(&fs::read_to_string(folder.join("crs.yaml"))?)?;
         let resource = documents.iter().find(|document| document["kind"] == "FlinkDeployment");
         let mut found: Option<Self> = None;
         let (mut patches, mut configuration) = (Vec::new(), Vec::new());
@@ -42,10 +41,14 @@ impl Moment {
             }
             if let Some(lines) = line.get("flinkConf").and_then(Value::as_array) {
                 configuration = lines.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+                // A status is recorded before the cluster that it speaks of is created.
+                if let Some(found) = found.as_mut().filter(|found| found.configuration.is_empty()) {
+                    found.configuration.clone_from(&configuration);
+                }
             }
             let status = &line["status"];
             let of_resource = line["source"] == "cr" && line["kind"] == "FlinkDeployment";
-            if of_resource && line["deletionTimestamp"] == false && (chosen(status) || found.is_some()) {
+            if of_resource && line["deletionTimestamp"] == false && chosen(status) {
                 found = Some(Self {
                     resource: resource.cloned().context("no FlinkDeployment")?,
                     patches: patches.clone(),
@@ -76,7 +79,7 @@ impl Objects {
     pub(super) fn read(case: &str) -> Result<Self> {
         let path = folder("golden")?.join(case).join("objects.yaml");
         let yaml = fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
-        Ok(Self(serde_saphyr::from_multiple(&yaml)?))
+        Ok(Self(yaml_documents(&yaml)?))
     }
 
     pub(super) fn get(&self, kind: &str, named: &str) -> Result<Value> {

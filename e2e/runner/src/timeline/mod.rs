@@ -6,7 +6,7 @@ mod line;
 mod listed;
 pub(crate) mod place;
 mod recorder;
-mod recording;
+pub(crate) mod recording;
 mod replay;
 mod rules;
 mod sequence;

@@ -93,9 +93,17 @@ pub(super) fn lines(text: &str) -> Result<Vec<Line>> {
 
 /// Created resources have an `apiVersion`; what else is there are patches.
 fn documents(yaml: &str) -> Result<(Vec<Value>, Vec<Value>)> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).context("crs.yaml")?;
-    let documents = documents.into_iter().filter(|document| !document.is_null());
-    Ok(documents.partition(|document| document.get("apiVersion").is_some()))
+    Ok(yaml_documents(yaml)
+        .context("crs.yaml")?
+        .into_iter()
+        .partition(|document| document.get("apiVersion").is_some()))
+}
+
+/// Recorded YAML, in which only `true` and `false` are booleans: recorders write the text `y` without quotes.
+pub(crate) fn yaml_documents(yaml: &str) -> Result<Vec<Value>> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(yaml, options)?;
+    Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
 fn about(steps: &str) -> String {
