@@ -8,6 +8,11 @@ use crate::{JobManagerDeploymentStatus, JobStatusState};
 
 /// Type of the condition that says whether the job, or the session cluster, runs.
 pub const TYPE_RUNNING: &str = "Running";
+/// Type of the condition that says why the newest generation of the spec is not what runs. It is absent otherwise. Not
+/// written by the Java operator.
+pub const TYPE_SPEC_ACCEPTED: &str = "SpecAccepted";
+/// Type of the condition that says what a deletion waits for. Not written by the Java operator.
+pub const TYPE_DELETING: &str = "Deleting";
 /// `status` of a condition that holds.
 pub const STATUS_TRUE: &str = "True";
 /// `status` of a condition that does not hold.

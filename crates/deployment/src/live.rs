@@ -1,9 +1,11 @@
 //! Reads that go to the API server because no cache answers them. They are few, and only while something changes.
 
 use engine::ports::{ApiError, Kind, KubernetesApi, ObjectKey, Scope};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
 use kube::core::DynamicObject;
-use lifecycle::observed::{HaMetadata, PodProblem};
+use lifecycle::observed::{HaMetadata, JobManager, PodProblem};
+use lifecycle::{EventRecord, Reason};
 use serde::de::DeserializeOwned;
 
 /// How many pods the JobManager has, and why they do not run.
@@ -49,6 +51,20 @@ async fn failed_mounts(
     Ok(events.into_iter().map(problem).collect())
 }
 
+/// The JobManager Deployment: what no cache knows may still be there, hidden by a changed label, or too new.
+///
+/// # Errors
+/// Those of the API server.
+pub(crate) async fn job_manager(
+    api: &dyn KubernetesApi,
+    key: &ObjectKey,
+    owner: &str,
+) -> Result<Option<JobManager>, ApiError> {
+    let Some(object) = api.get(Kind::DEPLOYMENT, key).await? else { return Ok(None) };
+    let deployment: Option<Deployment> = typed(vec![object]).pop();
+    Ok(deployment.map(|deployment| JobManager::from_deployment(&deployment, owner)))
+}
+
 /// HA metadata in Kubernetes.
 ///
 /// # Errors
@@ -57,6 +73,29 @@ pub(crate) async fn ha_metadata(api: &dyn KubernetesApi, key: &ObjectKey) -> Res
     let scope = Scope::namespace(&key.namespace).labelled(HaMetadata::selector(&key.name));
     let maps: Vec<ConfigMap> = typed(api.list(Kind::CONFIG_MAP, &scope).await?);
     Ok(HaMetadata::from_config_maps(&maps))
+}
+
+/// Time of the newest job exception that the Events of the resource with that uid tell, milliseconds since 1970: what an
+/// earlier operator told is not told again.
+///
+/// # Errors
+/// Those of the API server.
+pub(crate) async fn told_exception(
+    api: &dyn KubernetesApi,
+    key: &ObjectKey,
+    uid: &str,
+) -> Result<Option<i64>, ApiError> {
+    let events: Vec<Event> = typed(api.list(Kind::EVENT, &Scope::namespace(&key.namespace)).await?);
+    let told = events.into_iter().filter(|event| {
+        event.reason.as_deref() == Some(Reason::JobException.as_str())
+            && event.involved_object.uid.as_deref() == Some(uid)
+    });
+    let time = |event: Event| {
+        let annotations = event.metadata.annotations.unwrap_or_default();
+        let told = annotations.get(EventRecord::EXCEPTION_TIMESTAMP).and_then(|time| time.parse().ok());
+        told.or_else(|| event.metadata.creation_timestamp.map(|time| time.0.as_millisecond()))
+    };
+    Ok(told.filter_map(time).max())
 }
 
 /// uid of the Ingress of the cluster's name, if `owner` owns it.

@@ -12,6 +12,7 @@ use engine::ports::{ApiError, Kind, ObjectKey};
 use engine::queue::Outcome;
 use engine::resource::Resource;
 use flink_conf::OperatorDefaults;
+use lifecycle::deployment::exception_look_back;
 use lifecycle::observed::{FlinkView, JobManager};
 use lifecycle::{Context, Observed, Requeue, decide, reads};
 use resources::OperatorFiles;
@@ -108,7 +109,7 @@ impl DeploymentReconciler {
         if works {
             memory.tries();
         }
-        if let Some(newest) = newest_exception(&observed) {
+        if let Some(newest) = newest_exception(&observed, &decision.effects) {
             memory.exceptions_reported = Some(newest);
         }
         let performed = self.engine.executor.perform(&identity, decision.effects).await;
@@ -157,9 +158,15 @@ impl DeploymentReconciler {
             .as_ref()
             .and_then(Entry::good)
             .map(|deployment| JobManager::from_deployment(deployment, uid));
-        let available = job_manager.as_ref().is_some_and(JobManager::is_available);
-        let wanted = reads(resource, available, context);
+        let wanted = reads(resource, job_manager.as_ref(), context);
         let api = self.engine.api.as_ref();
+        let (job_manager, job_manager_unread) = match job_manager {
+            None if wanted.job_manager => live::job_manager(api, key, uid)
+                .await
+                .inspect_err(|error| tracing::warn!(resource = %key, %error, "a read failed"))
+                .map_or((None, true), |found| (found, false)),
+            cached => (cached, false),
+        };
         let pods =
             if wanted.pods && job_manager.is_some() { known(key, live::pods(api, key).await) } else { None };
         let (job_manager_pods, pods) =
@@ -173,16 +180,27 @@ impl DeploymentReconciler {
         let flink = job_manager
             .as_ref()
             .map_or_else(FlinkView::default, |job_manager| self.engine.poller.view(key, &job_manager.uid));
+        // Asked once after a start of the operator, and only if there is anything to tell.
+        let exceptions_reported = match memory.exceptions_reported {
+            None if flink.current().is_some_and(|answer| !answer.exceptions.is_empty()) => {
+                let told = known(key, live::told_exception(api, key, uid).await).flatten();
+                Some(told.unwrap_or_else(|| exception_look_back(context.now)))
+            }
+            remembered => remembered,
+        };
+        let session_jobs =
+            if resource.spec.job.is_none() { self.engine.caches.session_jobs_of(key) } else { Vec::new() };
         Observed {
             job_manager,
+            job_manager_unread,
             pods,
             job_manager_pods,
             flink,
             ha,
             owned_ingress,
-            session_jobs: self.engine.caches.session_jobs_of(key),
+            session_jobs,
             created_attempt: memory.created_attempt.clone(),
-            exceptions_reported: memory.exceptions_reported,
+            exceptions_reported,
             failure: memory.failure(generation, context.now),
         }
     }
@@ -235,7 +253,11 @@ fn is_work(effect: &lifecycle::Effect) -> bool {
     !matches!(effect, lifecycle::Effect::Event(_))
 }
 
-fn newest_exception(observed: &Observed) -> Option<i64> {
-    let answer = observed.flink.current()?;
-    answer.exceptions.iter().map(|exception| exception.timestamp).max()
+/// The exception up to which all are told now. Those beyond the limit of one pass are told in the next.
+fn newest_exception(observed: &Observed, effects: &[lifecycle::Effect]) -> Option<i64> {
+    let told = effects.iter().filter_map(|effect| match effect {
+        lifecycle::Effect::Event(event) => event.exception_timestamp(),
+        _ => None,
+    });
+    told.max().or(observed.exceptions_reported)
 }

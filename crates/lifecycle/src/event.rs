@@ -168,6 +168,9 @@ pub struct EventRecord {
 }
 
 impl EventRecord {
+    /// Annotation of a job exception's Event: when it happened, in milliseconds since 1970.
+    pub const EXCEPTION_TIMESTAMP: &str = "exception-timestamp";
+
     /// A Normal Event that is counted when it repeats.
     #[must_use]
     pub fn normal(reason: Reason, component: Component, message: impl Into<String>) -> Self {
@@ -178,6 +181,13 @@ impl EventRecord {
     #[must_use]
     pub fn warning(reason: Reason, component: Component, message: impl Into<String>) -> Self {
         Self::new(EventType::Warning, reason, component, message.into())
+    }
+
+    /// When the job exception happened that this Event tells, in milliseconds since 1970.
+    #[must_use]
+    pub fn exception_timestamp(&self) -> Option<i64> {
+        let (_, time) = self.annotations.iter().find(|(name, _)| name == Self::EXCEPTION_TIMESTAMP)?;
+        time.parse().ok()
     }
 
     fn new(event_type: EventType, reason: Reason, component: Component, message: String) -> Self {

@@ -12,6 +12,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 pub struct Observed {
     /// The JobManager Deployment, if one of the cluster's name exists.
     pub job_manager: Option<JobManager>,
+    /// Whether [`Observed::job_manager`] is unknown, because nobody could be asked: then nothing is decided.
+    pub job_manager_unread: bool,
     /// Its pods, read only while the JobManager is not ready.
     pub pods: Vec<PodProblem>,
     /// How many pods the JobManager Deployment has, those that are ending included; `None` when they were not read.
@@ -22,14 +24,25 @@ pub struct Observed {
     pub ha: Option<HaMetadata>,
     /// uid of the Ingress of the cluster's name, if the FlinkDeployment owns it; read when [`crate::reads`] says so.
     pub owned_ingress: Option<String>,
-    /// Names of FlinkSessionJobs that refer to this resource.
-    pub session_jobs: Vec<String>,
+    /// FlinkSessionJobs that refer to this resource.
+    pub session_jobs: Vec<SessionJob>,
     /// The attempt whose objects were all created by this process.
     pub created_attempt: Option<String>,
     /// Time of the newest job exception that was told as an Event, milliseconds since 1970; `None` after a restart.
     pub exceptions_reported: Option<i64>,
     /// The last failure of an effect of this resource, not yet recorded.
     pub failure: Option<EffectFailure>,
+}
+
+/// A FlinkSessionJob, as far as its session cluster has to know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionJob {
+    /// Its name.
+    pub name: String,
+    /// Flink's id of its job.
+    pub job_id: Option<String>,
+    /// Whether nobody minds when its state is lost: it is submitted again from empty.
+    pub stateless: bool,
 }
 
 /// A JobManager Deployment.
@@ -45,6 +58,8 @@ pub struct JobManager {
     pub owned: bool,
     /// Whether it is being deleted.
     pub terminating: bool,
+    /// Since when it is being deleted.
+    pub terminating_since: Option<Timestamp>,
     /// `spec.replicas`.
     pub desired_replicas: i32,
     /// `status.replicas`.
@@ -88,6 +103,7 @@ impl JobManager {
             attempt: annotation(resources::ATTEMPT_ANNOTATION).cloned(),
             owned: meta.owner_references.iter().flatten().any(|owner| owner.uid == owner_uid),
             terminating: meta.deletion_timestamp.is_some(),
+            terminating_since: meta.deletion_timestamp.as_ref().map(|time| time.0),
             desired_replicas: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
             replicas: status.and_then(|status| status.replicas).unwrap_or(0),
             available_replicas: status.and_then(|status| status.available_replicas).unwrap_or(0),
@@ -348,9 +364,17 @@ pub struct HaMetadata {
     /// Keys that hold job graphs, by name and uid of their ConfigMap: a JobManager that finds one recovers the old
     /// program instead of running the new one.
     pub job_graphs: Vec<(String, String, Vec<String>)>,
-    /// Whether one of them is a job's.
-    pub has_job: bool,
-    /// Whether a job's ConfigMap names a checkpoint (`checkpointID-…`).
+    /// Those of single jobs.
+    pub jobs: Vec<HaJob>,
+}
+
+/// The ConfigMap of one job. It exists from the election of the job's leader on, and Flink removes it when the job has
+/// ended for good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HaJob {
+    /// Its name, which contains the id of the job.
+    pub config_map: String,
+    /// Whether it names a checkpoint (`checkpointID-…`).
     pub has_checkpoint: bool,
 }
 
@@ -379,8 +403,10 @@ impl HaMetadata {
             let of_cluster = name.ends_with("-cluster-config-map");
             let of_job = (!of_cluster && !old_layout) || name.ends_with("-jobmanager-leader");
             let keys = || map.data.iter().flatten().map(|(key, _)| key.clone());
-            metadata.has_job |= of_job;
-            metadata.has_checkpoint |= of_job && keys().any(|key| key.starts_with("checkpointID-"));
+            if of_job {
+                let has_checkpoint = keys().any(|key| key.starts_with("checkpointID-"));
+                metadata.jobs.push(HaJob { config_map: name.clone(), has_checkpoint });
+            }
             let graphs: Vec<String> =
                 keys().filter(|key| JOB_GRAPHS.iter().any(|prefix| key.starts_with(prefix))).collect();
             if !graphs.is_empty() {
@@ -389,6 +415,23 @@ impl HaMetadata {
             metadata.config_maps.push((name, uid));
         }
         metadata
+    }
+
+    /// The ConfigMaps of the job of that id; those of all jobs when the id is not known.
+    fn of_job(&self, job_id: Option<&str>) -> impl Iterator<Item = &HaJob> {
+        self.jobs.iter().filter(move |job| job_id.is_none_or(|id| job.config_map.contains(id)))
+    }
+
+    /// Whether the job goes on, as far as Flink has written down.
+    #[must_use]
+    pub fn has_job(&self, job_id: Option<&str>) -> bool {
+        self.of_job(job_id).next().is_some()
+    }
+
+    /// Whether there is a checkpoint that the job can go on from.
+    #[must_use]
+    pub fn has_checkpoint(&self, job_id: Option<&str>) -> bool {
+        self.of_job(job_id).any(|job| job.has_checkpoint)
     }
 }
 

@@ -10,10 +10,11 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
-use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
+use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, UpgradeMode};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
+use lifecycle::observed::SessionJob;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -94,18 +95,21 @@ impl Caches {
         }
     }
 
-    /// Names of the FlinkSessionJobs that want to run on a session cluster.
+    /// The FlinkSessionJobs that want to run on a session cluster.
     #[must_use]
-    pub fn session_jobs_of(&self, cluster: &ObjectKey) -> Vec<String> {
-        self.flink_session_jobs
-            .list(Some(&cluster.namespace))
-            .iter()
-            .filter(|entry| {
-                entry
-                    .good()
-                    .is_some_and(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()))
+    pub fn session_jobs_of(&self, cluster: &ObjectKey) -> Vec<SessionJob> {
+        let entries = self.flink_session_jobs.list(Some(&cluster.namespace));
+        let jobs = entries.iter().filter_map(|entry| entry.good());
+        jobs.filter(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()))
+            .map(|job| SessionJob {
+                name: job.metadata.name.clone().unwrap_or_default(),
+                job_id: job.status.as_ref().and_then(|status| status.job_id().map(str::to_owned)),
+                stateless: job
+                    .spec
+                    .job
+                    .as_ref()
+                    .is_some_and(|job| job.upgrade_mode_or_default() == UpgradeMode::Stateless),
             })
-            .filter_map(|entry| entry.metadata().name.clone())
             .collect()
     }
 }

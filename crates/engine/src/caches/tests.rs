@@ -244,7 +244,8 @@ fn a_session_job_wakes_its_cluster_when_it_comes_moves_or_goes() {
         causes(&apply(WatchEvent::Applied(job(2, "one", "x")))),
         [("FlinkSessionJob", "job", Cause::Status)]
     );
-    assert_eq!(caches.session_jobs_of(&key("one")), ["job"]);
+    let names: Vec<String> = caches.session_jobs_of(&key("one")).into_iter().map(|job| job.name).collect();
+    assert_eq!(names, ["job"]);
     let wakes = apply(WatchEvent::Applied(job(3, "two", "x")));
     assert_eq!(
         causes(&wakes),

@@ -97,6 +97,9 @@ pub struct OperatorSettings {
     pub jm_shutdown_ttl: Duration,
     /// `job.restart.failed`, default false: whether failed jobs are restarted.
     pub restart_failed_jobs: bool,
+    /// `job.restart.failed.max-attempts`, no default: after how many restarts in a row a failing job is left alone. Not
+    /// an option of the Java operator.
+    pub restart_failed_limit: Option<u32>,
     /// `job.upgrade.ignore-pending-savepoint`, default false.
     pub ignore_pending_savepoint: bool,
     /// `job.upgrade.inplace-scaling.enabled`, default true.
@@ -116,6 +119,9 @@ pub struct OperatorSettings {
     pub session_deletion_blocks_on_jobs: bool,
     /// `session.deletion.block-on-unmanaged-jobs`, default true.
     pub session_deletion_blocks_on_unmanaged_jobs: bool,
+    /// `session.upgrade.block-on-running-jobs`, default true: whether a session cluster without high availability is
+    /// replaced only when no job runs on it whose state would be lost. Not an option of the Java operator.
+    pub session_upgrade_blocks_on_jobs: bool,
     /// `cluster.health-check.enabled`, default false.
     pub health_check: bool,
     /// `cluster.health-check.restarts.window`, default 2 min.
@@ -286,6 +292,9 @@ impl OperatorSettings {
             readiness_timeout: read
                 .duration("kubernetes.operator.deployment.readiness.timeout", self.readiness_timeout)?,
             restart_failed_jobs: flag("kubernetes.operator.job.restart.failed", self.restart_failed_jobs)?,
+            restart_failed_limit: read
+                .optional_count("kubernetes.operator.job.restart.failed.max-attempts")?
+                .map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
             ignore_pending_savepoint: flag(
                 "kubernetes.operator.job.upgrade.ignore-pending-savepoint",
                 self.ignore_pending_savepoint,
@@ -328,6 +337,10 @@ impl OperatorSettings {
             )?,
             session_deletion_blocks_on_unmanaged_jobs: read
                 .flag(BLOCK_ON_UNMANAGED, self.session_deletion_blocks_on_unmanaged_jobs)?,
+            session_upgrade_blocks_on_jobs: read.flag(
+                "kubernetes.operator.session.upgrade.block-on-running-jobs",
+                self.session_upgrade_blocks_on_jobs,
+            )?,
             health_check: read.flag("kubernetes.operator.cluster.health-check.enabled", self.health_check)?,
             health_restarts_window: read.duration(
                 "kubernetes.operator.cluster.health-check.restarts.window",
@@ -418,6 +431,7 @@ impl Default for OperatorSettings {
             jm_deployment_recovery: true,
             jm_shutdown_ttl: minute * 60 * 24,
             restart_failed_jobs: false,
+            restart_failed_limit: None,
             ignore_pending_savepoint: false,
             inplace_scaling: true,
             last_state_fallback: true,
@@ -427,6 +441,7 @@ impl Default for OperatorSettings {
             drain_on_savepoint: false,
             session_deletion_blocks_on_jobs: true,
             session_deletion_blocks_on_unmanaged_jobs: true,
+            session_upgrade_blocks_on_jobs: true,
             health_check: false,
             health_restarts_window: minute * 2,
             health_restarts_threshold: 64,

@@ -1,24 +1,50 @@
 //! `status.conditions`.
 
 use api::ErrorReport;
-use api::condition::{self, STATUS_TRUE, TYPE_RUNNING};
+use api::condition::{self, Condition, STATUS_TRUE, TYPE_DELETING, TYPE_RUNNING, TYPE_SPEC_ACCEPTED};
 
-use super::pass::Pass;
+use super::pass::{Hold, Pass, Stage};
 
 /// Longest message of a condition, in characters.
 const MESSAGE_LIMIT: usize = 1024;
 
-/// Brings the condition `Running` up to date. Conditions of other types are left as they are.
+/// Brings our conditions up to date. Conditions of other types are left as they are.
+///
+/// `Running` is the Java operator's. `SpecAccepted` is there, and False, only while the newest generation is not what
+/// runs or cannot go on; `Deleting` is there only while a deletion waits for something.
 pub(super) fn update(pass: &mut Pass<'_>) {
-    if pass.last.is_none() {
-        return;
-    }
     let before = pass.status.conditions.clone().unwrap_or_default();
+    let running = pass.last.is_some().then(|| running(pass, &before));
+    let hold = pass.hold.take().or_else(|| under_way(pass));
+    let deletion = pass.deletion.take();
+    let condition = |type_: &str, status: bool, why: Hold| {
+        let message: String = why.message.chars().take(MESSAGE_LIMIT).collect();
+        let mut condition = Condition::new(type_, status, why.reason, &message, &before, pass.context.now);
+        condition.observed_generation = pass.resource.metadata.generation;
+        condition
+    };
+    let ours = [TYPE_RUNNING, TYPE_SPEC_ACCEPTED, TYPE_DELETING];
+    let others = before
+        .iter()
+        .filter(|condition| !condition.type_.as_deref().is_some_and(|type_| ours.contains(&type_)))
+        .cloned();
+    let conditions: Vec<Condition> = running
+        .into_iter()
+        .chain(hold.map(|hold| condition(TYPE_SPEC_ACCEPTED, false, hold)))
+        .chain(deletion.map(|hold| condition(TYPE_DELETING, true, hold)))
+        .chain(others)
+        .collect();
+    if pass.status.conditions.is_some() || !conditions.is_empty() {
+        pass.status.conditions = Some(conditions);
+    }
+}
+
+fn running(pass: &Pass<'_>, before: &[Condition]) -> Condition {
     let now = pass.now();
     let mut running = if pass.is_application() {
-        condition::running_for_job(pass.job_state(), &before, now)
+        condition::running_for_job(pass.job_state(), before, now)
     } else {
-        condition::running_for_session(pass.job_manager_status(), &before, now)
+        condition::running_for_session(pass.job_manager_status(), before, now)
     };
     if running.status.as_deref() != Some(STATUS_TRUE)
         && let Some(reason) =
@@ -27,6 +53,24 @@ pub(super) fn update(pass: &mut Pass<'_>) {
         let message = format!("{}. {reason}", running.message.unwrap_or_default());
         running.message = Some(message.chars().take(MESSAGE_LIMIT).collect());
     }
-    let others = before.into_iter().filter(|condition| condition.type_.as_deref() != Some(TYPE_RUNNING));
-    pass.status.conditions = Some(std::iter::once(running).chain(others).collect());
+    running
+}
+
+/// A generation that was not taken yet needs a reason, whatever it is.
+fn under_way(pass: &Pass<'_>) -> Option<Hold> {
+    let newest = pass.resource.metadata.generation.unwrap_or_default();
+    let taken = pass.status.observed_generation == Some(newest);
+    if taken || pass.last.is_none() || pass.resource.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let (reason, message) = match pass.stage() {
+        Stage::Fresh => return None,
+        Stage::Deploying => ("Deploying", "The cluster of an earlier generation is being created first."),
+        Stage::Stopping => ("StoppingJob", "The job is being stopped with a savepoint first."),
+        Stage::Cancelling => ("CancellingJob", "The job is being cancelled first."),
+        Stage::Restarting => ("Restarting", "The cluster is being restarted first."),
+        Stage::Stopped => ("ReplacingCluster", "The old cluster goes first."),
+        Stage::Deployed | Stage::Suspended => ("Pending", "The change was not looked at yet."),
+    };
+    Some(Hold { reason, message: message.to_owned() })
 }

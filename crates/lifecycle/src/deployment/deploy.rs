@@ -7,38 +7,20 @@ use api::{
 
 use super::failure::class;
 use super::identity::{self, Purpose};
-use super::pass::Pass;
+use super::pass::{Pass, Recorded};
+use super::restore::{Ha, LAST_STATE_MARKER, Source};
 use super::upgrade::Restore;
 use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation, RemoveData};
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::JobManager;
 
-/// Written as savepoint path when a job is restored from HA metadata: a cluster whose HA metadata got lost then fails
-/// instead of starting empty.
-pub(super) const LAST_STATE_MARKER: &str = api::names::LAST_STATE_DUMMY_SAVEPOINT_PATH;
-
 /// Key with which a user fixes the job id.
 const JOB_ID_KEY: &str = "$internal.pipeline.job-id";
-
-/// Where the state of a deployment comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Source {
-    pub(super) restore: Restore,
-    pub(super) path: Option<String>,
-}
-
-impl Source {
-    pub(super) fn empty() -> Self {
-        Self { restore: Restore::Stateless, path: None }
-    }
-}
 
 impl Pass<'_> {
     /// The first deployment. A spec that wants nothing to run is not even recorded.
     pub(super) fn deploy_first(&mut self) {
-        let wants_nothing =
-            self.spec.job.as_ref().is_some_and(|job| job.state_or_default() == JobState::Suspended);
-        if wants_nothing {
+        if self.wants_suspended() {
             return;
         }
         if let Some(job_manager) = &self.observed.job_manager {
@@ -48,7 +30,7 @@ impl Pass<'_> {
         }
         let path = self.spec.job.as_ref().and_then(|job| job.initial_savepoint_path.clone());
         let source = match path.filter(|path| !path.trim().is_empty()) {
-            Some(path) => Source { restore: Restore::Savepoint, path: Some(path) },
+            Some(path) => Source::path(Some(path)),
             None => Source::empty(),
         };
         self.start_cluster(source);
@@ -87,7 +69,7 @@ impl Pass<'_> {
         }
         let generation = self.generation;
         if self.reconciliation_state() == ReconciliationState::RollingBack {
-            self.status.error = None;
+            self.record_rolling_back(source.restore.upgrade_mode());
         } else {
             self.record_spec(spec, ReconciliationState::Upgrading, JobState::Suspended);
         }
@@ -114,9 +96,8 @@ impl Pass<'_> {
         let job_id = job_id.unwrap_or_else(|| identity::new(Purpose::Job, self.uid, generation, self.now()));
         let job = self.job();
         job.job_id = Some(job_id);
-        if source.path.is_some() {
-            job.upgrade_savepoint_path = source.path;
-        }
+        // Without one it is known that the job started from empty: what was before is not its state.
+        job.upgrade_savepoint_path = source.path;
     }
 
     /// A job id that the user fixed in `flinkConfiguration`.
@@ -127,7 +108,7 @@ impl Pass<'_> {
     }
 
     /// Tells the user and asks for the objects.
-    fn submit(&mut self) {
+    pub(super) fn submit(&mut self) {
         self.event(EventRecord::normal(
             Reason::Submit,
             Component::JobManagerDeployment,
@@ -137,6 +118,11 @@ impl Pass<'_> {
     }
 
     pub(super) fn create_cluster(&mut self) {
+        if self.job_graphs_are_unread() {
+            self.hold("HaMetadataUnread", "The ConfigMaps with HA metadata could not be read.");
+            self.look_again(self.settings.progress_check_interval);
+            return;
+        }
         match super::build::cluster(self) {
             Ok(objects) => {
                 self.drop_old_job_graphs();
@@ -180,6 +166,11 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether the old program may be in HA metadata that could not be read.
+    fn job_graphs_are_unread(&self) -> bool {
+        self.is_application() && self.observed.job_manager.is_none() && matches!(self.ha(), Ha::Unread)
+    }
+
     /// With the old program in the HA metadata, the JobManager would recover that one.
     fn drop_old_job_graphs(&mut self) {
         if !self.is_application() || self.observed.job_manager.is_some() {
@@ -207,7 +198,7 @@ impl Pass<'_> {
             }
             Some(job_manager) if job_manager.owned => self.delete_deployment(&job_manager),
             Some(_) => self.foreign_deployment(),
-            None if self.spec_is_newer() => self.start_over(),
+            None if self.spec_is_newer() && !self.rolls_back() => self.start_over(),
             None => self.create_cluster(),
         }
     }
@@ -216,26 +207,35 @@ impl Pass<'_> {
         self.operation().generation.is_some_and(|generation| generation < self.generation)
     }
 
+    fn rolls_back(&self) -> bool {
+        self.reconciliation_state() == ReconciliationState::RollingBack
+    }
+
     /// The cluster does not exist yet and the spec has changed: a new attempt with the same state.
     fn start_over(&mut self) {
+        if self.reconciliation_state() != ReconciliationState::Upgrading {
+            // A lost cluster was to come back; what it was to be restored from is recorded.
+            let mode = match self.operation().restore_path.as_deref() {
+                Some(LAST_STATE_MARKER) => UpgradeMode::LastState,
+                Some(_) | None => UpgradeMode::Savepoint,
+            };
+            self.record_stopped(mode);
+            return;
+        }
         let first = self.last_stable().is_none()
             && self
                 .last
                 .as_ref()
                 .and_then(|last| last.metadata.as_ref())
                 .is_some_and(|meta| meta.first_deployment);
+        self.status.operation = None;
         if first {
             self.last = None;
+            self.reconciliation().last_reconciled_spec = None;
             self.deploy_first();
-            return;
+        } else {
+            self.replace_cluster();
         }
-        let path = self.operation().restore_path;
-        let restore = match (self.recorded_mode(), &path) {
-            (UpgradeMode::LastState, _) => Restore::LastState,
-            (UpgradeMode::Savepoint, _) | (UpgradeMode::Stateless, Some(_)) => Restore::Savepoint,
-            (UpgradeMode::Stateless, None) => Restore::Stateless,
-        };
-        self.start_cluster(Source { restore, path });
     }
 
     /// All objects of the attempt exist.
@@ -255,6 +255,9 @@ impl Pass<'_> {
                     self.record_spec(spec, ReconciliationState::Deployed, JobState::Running);
                     self.generation = newest;
                 }
+                if self.is_redeployment() {
+                    self.mark_stable();
+                }
             }
             // A lost cluster was created again: the recorded spec stays as it is.
             ReconciliationState::Deployed | ReconciliationState::RolledBack => {}
@@ -264,6 +267,14 @@ impl Pass<'_> {
             self.job().state = Some(JobStatusState::Reconciling);
         }
         self.again_at_once();
+    }
+
+    /// A new `savepointRedeployNonce` asked for it: the user has chosen the state, so there is nothing to roll back to.
+    fn is_redeployment(&self) -> bool {
+        let nonce = |recorded: &Recorded| recorded.spec.job.as_ref()?.savepoint_redeploy_nonce;
+        let stable = self.last_stable();
+        let last = self.last.as_ref().and_then(nonce);
+        stable.is_some_and(|stable| last.is_some() && nonce(&stable) != last)
     }
 
     fn recorded_generation(&self) -> i64 {

@@ -1,6 +1,9 @@
 //! How failures are put into `status.error`, Events and back-off.
 
+use std::time::Duration;
+
 use api::error::ErrorReport;
+use api::{Retry, RetryKind};
 
 use super::back_off;
 use super::pass::Pass;
@@ -30,12 +33,29 @@ impl Pass<'_> {
         self.event(EventRecord::warning(reason, Component::JobManagerDeployment, message));
     }
 
-    /// The same as [`Pass::fail`], with an Event only when the error is new.
+    /// The same as [`Pass::fail`], with an Event only when the error is news.
     pub(super) fn fail_once(&mut self, class: &str, reason: Reason, message: &str) {
-        let before = self.status.error.clone();
         self.set_error(class, message);
-        if self.status.error != before {
-            self.event(EventRecord::warning(reason, Component::JobManagerDeployment, message));
+        self.explain(EventRecord::warning(reason, Component::JobManagerDeployment, message));
+    }
+
+    /// An Event that explains the error of the status. It is told when the error is recorded, and not again as long as
+    /// the status says the same.
+    pub(super) fn explain(&mut self, event: EventRecord) {
+        let error = self.status.error.clone().unwrap_or_default();
+        self.explained.push((self.effects.len(), error));
+        self.event(event);
+    }
+
+    /// Several parts of a pass may find errors; the status has room for the last one. Events of errors that the status
+    /// had before, or that make no difference to it, are left out.
+    pub(super) fn leave_out_what_was_told(&mut self) {
+        let stored = self.resource.status.as_ref().and_then(|status| status.error.as_ref());
+        let unchanged = self.status.error.as_ref() == stored;
+        for (place, error) in self.explained.drain(..).rev() {
+            if unchanged || Some(&error) == stored {
+                self.effects.remove(place);
+            }
         }
     }
 
@@ -44,6 +64,7 @@ impl Pass<'_> {
         let Some(failure) = &self.observed.failure else { return false };
         let message = format!("{}: {}", failure.action, failure.message);
         self.fail_once(class::RECONCILIATION, Reason::Error, &message);
+        self.hold("EffectFailed", format!("{message}. It is tried again, less and less often."));
         self.look_again(back_off(failure.attempts));
         true
     }
@@ -53,13 +74,49 @@ impl Pass<'_> {
         if self.status.last_reconciled_spec().is_none() || self.last.is_some() {
             return false;
         }
-        self.fail_once(
-            class::RECONCILIATION,
-            Reason::Error,
-            "status.reconciliationStatus.lastReconciledSpec cannot be read, so what runs is unknown and nothing is \
-             changed. Remedy: put back the status that was there, or delete the resource and create it again with \
-             spec.job.initialSavepointPath.",
-        );
+        let message = "status.reconciliationStatus.lastReconciledSpec cannot be read, so what runs is unknown and \
+                       nothing is changed. Remedy: put back the status that was there, or delete the resource and \
+                       create it again with spec.job.initialSavepointPath.";
+        self.fail_once(class::RECONCILIATION, Reason::Error, message);
+        self.hold("StatusUnreadable", message);
         true
+    }
+
+    // ---- tries that are repeated ---------------------------------------------------------------------------------
+
+    /// How often `kind` has failed in a row for this generation.
+    pub(super) fn failures_of(&self, kind: RetryKind) -> u32 {
+        let retry = self.status.retry.as_ref();
+        let same =
+            retry.filter(|retry| retry.kind == Some(kind) && retry.generation == Some(self.generation));
+        same.and_then(|retry| u32::try_from(retry.count?).ok()).unwrap_or(0)
+    }
+
+    /// How long to wait before `kind` is tried again; `None` when it may be tried now.
+    pub(super) fn wait_before(&self, kind: RetryKind) -> Option<Duration> {
+        let failures = self.failures_of(kind);
+        if failures == 0 {
+            return None;
+        }
+        let failed = self.status.retry.as_ref().and_then(|retry| retry.timestamp).unwrap_or_default();
+        let waited = self.now().as_millisecond().saturating_sub(failed);
+        let waited = Duration::from_millis(u64::try_from(waited).unwrap_or(0));
+        back_off(failures).checked_sub(waited).filter(|left| !left.is_zero())
+    }
+
+    /// Records one more failure of `kind`.
+    pub(super) fn count_failure(&mut self, kind: RetryKind) {
+        let count = i32::try_from(self.failures_of(kind)).unwrap_or(i32::MAX).saturating_add(1);
+        self.status.retry = Some(Retry {
+            kind: Some(kind),
+            count: Some(count),
+            timestamp: Some(self.now().as_millisecond()),
+            generation: Some(self.generation),
+        });
+    }
+
+    /// `kind` has worked.
+    pub(super) fn forget_failures(&mut self, kind: RetryKind) {
+        self.status.retry.take_if(|retry| retry.kind == Some(kind));
     }
 }

@@ -9,44 +9,57 @@
 //! | Deploying | `operation: DEPLOYING` with the attempt | the Deployment carries the attempt and all objects exist |
 //! | Deployed | state DEPLOYED or ROLLED_BACK | the spec changes, the cluster is lost, a rollback is due |
 //! | Stopping, Cancelling | `operation` with trigger id and job id | Flink says how it ended |
+//! | Restarting | `operation: RESTARTING` | the old cluster is gone |
 //! | Stopped | state UPGRADING or ROLLING_BACK, recorded job suspended | the old cluster is gone |
 //! | Suspended | state DEPLOYED, recorded job suspended | the user wants it to run |
 //!
 //! Deletion ([`deletion`]) can begin in each of them.
 
 mod build;
+mod cancelling;
 mod cluster_info;
 mod conditions;
 mod deletion;
 mod deploy;
 mod failure;
+mod health;
 pub mod identity;
 mod observation;
 mod pass;
+mod pending_snapshots;
 mod polling;
 mod quiet;
 mod recovery;
+mod replacement;
+mod restart;
+mod restore;
 mod rollback;
+mod savepoint;
+mod session;
+mod snapshots;
 mod spec_change;
 mod stopping;
+mod suspension;
 mod teardown;
 #[cfg(test)]
 mod tests;
 pub mod upgrade;
 mod validation;
 
+pub use observation::exception_look_back;
+
 use std::time::Duration;
 
-use api::{FlinkDeployment, FlinkDeploymentStatus};
+use api::{FlinkDeployment, FlinkDeploymentStatus, JobStatusState};
 use flink_conf::operator_defaults::OperatorDefaults;
 use flink_conf::settings::OperatorSettings;
 use jiff::Timestamp;
 use resources::OperatorFiles;
 
 use crate::effect::Effect;
-use crate::observed::Observed;
+use crate::observed::{JobManager, Observed};
 use crate::{Decision, Requeue};
-use pass::{Pass, Stage};
+use pass::{Pass, Sight, Stage};
 
 /// What a decision needs besides the resource and what was observed.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +75,8 @@ pub struct Context<'a> {
 /// Which live reads a decision needs; caches answer the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
+    /// The JobManager Deployment, if the cache has none: what is hidden from the cache is not gone.
+    pub job_manager: bool,
     /// Pods of the JobManager, to say why it does not start.
     pub pods: bool,
     /// ConfigMaps with HA metadata.
@@ -70,30 +85,27 @@ pub struct Reads {
     pub ingress: bool,
 }
 
-/// Which live reads the next [`decide`] of this resource needs. `job_manager_available` is what the cached Deployment
-/// says.
+/// Which live reads the next [`decide`] of this resource needs. `job_manager` is the cached Deployment.
 #[must_use]
-pub fn reads(resource: &FlinkDeployment, job_manager_available: bool, context: &Context<'_>) -> Reads {
-    let status = resource.status.clone().unwrap_or_default();
-    let deployed = status
-        .reconciliation_status
-        .as_ref()
-        .is_some_and(|reconciliation| reconciliation.last_reconciled_spec.is_some());
+pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, context: &Context<'_>) -> Reads {
+    let status = resource.status.as_ref();
+    let deployed = status.is_some_and(|status| status.last_reconciled_spec().is_some());
     let deleting = resource.metadata.deletion_timestamp.is_some();
     if !deployed {
-        return Reads { pods: false, ha: deleting, ingress: false };
+        return Reads { job_manager: true, pods: false, ha: false, ingress: false };
     }
     let observed = Observed::default();
     let Ok(settings) = settings(resource, context) else {
-        return Reads { pods: true, ha: true, ingress: true };
+        return Reads { job_manager: true, pods: true, ha: true, ingress: true };
     };
     let pass = Pass::new(resource, &observed, context, settings);
-    let changed = pass.generation != status.observed_generation.unwrap_or_default();
-    let steady =
-        matches!(pass.stage(), Stage::Deployed | Stage::Suspended) && !changed && job_manager_available;
+    let changed = pass.status.observed_generation != Some(pass.generation);
+    let steady = !deleting && !changed && pass.is_steady(job_manager);
+    let available = job_manager.is_some_and(JobManager::is_available);
     Reads {
-        pods: !job_manager_available || pass.stage() == Stage::Stopped || changed,
-        ha: deleting || !steady || pass.settings.health_check,
+        job_manager: !steady,
+        pods: !available || changed || matches!(pass.stage(), Stage::Stopped | Stage::Restarting),
+        ha: !steady,
         ingress: !deleting && !steady && pass.settings.manage_ingress,
     }
 }
@@ -124,6 +136,10 @@ pub fn decide(
         Err(error) => (OperatorSettings::of_operator(context.defaults), Some(error.to_string())),
     };
     let mut pass = Pass::new(resource, observed, context, settings);
+    if observed.job_manager_unread {
+        pass.look_again(pass.settings.progress_check_interval);
+        return pass.finish();
+    }
     if deleting {
         pass.delete();
         return pass.finish();
@@ -149,7 +165,14 @@ pub fn decide(
 impl Pass<'_> {
     /// One arm for each stage.
     fn go_on(&mut self) {
+        if self.stage() == Stage::Stopping
+            && let Some(path) = self.goes_on_without_snapshot_resource()
+        {
+            self.stop_with_recorded_savepoint(path);
+            return;
+        }
         if self.record_effect_failure() {
+            self.plan_poll();
             return;
         }
         match self.stage() {
@@ -157,6 +180,7 @@ impl Pass<'_> {
             Stage::Deploying => self.confirm_deployment(),
             Stage::Stopping => self.follow_savepoint(),
             Stage::Cancelling => self.follow_cancel(),
+            Stage::Restarting => self.follow_restart(),
             Stage::Stopped => self.replace_cluster(),
             Stage::Deployed => self.keep_or_change(),
             Stage::Suspended => self.stay_suspended_or_resume(),
@@ -170,12 +194,48 @@ impl Pass<'_> {
         let delay = match self.stage() {
             Stage::Fresh | Stage::Suspended => return,
             // What happens to a settled cluster is told by watches and by the poller; this only heals a missed event.
-            Stage::Deployed if self.is_stable() => self.settings.reconcile_interval * 10,
-            Stage::Deployed | Stage::Deploying | Stage::Stopping | Stage::Cancelling | Stage::Stopped => {
-                self.settings.progress_check_interval
+            // Counters of health change without being told.
+            Stage::Deployed if self.is_settled() && self.settings.health_check => {
+                self.settings.reconcile_interval
             }
+            Stage::Deployed if self.is_settled() => self.settings.reconcile_interval * 10,
+            Stage::Deployed
+            | Stage::Deploying
+            | Stage::Stopping
+            | Stage::Cancelling
+            | Stage::Restarting
+            | Stage::Stopped => self.settings.progress_check_interval,
         };
         self.look_again(delay);
+    }
+
+    /// Whether what is recorded as deployed runs, or has ended, and nothing is expected to change.
+    fn is_settled(&self) -> bool {
+        let job_rests = !self.is_application()
+            || self.job_ended()
+            || self.job_state() == Some(JobStatusState::Running) && self.sight == Sight::Plain;
+        self.is_stable() && job_rests
+    }
+
+    /// Whether nothing has to be read about a resource whose spec has not changed.
+    fn is_steady(&self, job_manager: Option<&JobManager>) -> bool {
+        match self.stage() {
+            Stage::Suspended => true,
+            Stage::Deployed => {
+                let rests = match job_manager {
+                    Some(job_manager) => job_manager.is_available(),
+                    // Removed after its time.
+                    None => self.job_ended(),
+                };
+                rests && self.is_settled() && self.stored_illness().is_none()
+            }
+            Stage::Fresh
+            | Stage::Deploying
+            | Stage::Stopping
+            | Stage::Cancelling
+            | Stage::Restarting
+            | Stage::Stopped => false,
+        }
     }
 }
 

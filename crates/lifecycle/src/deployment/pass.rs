@@ -31,6 +31,8 @@ pub(super) enum Stage {
     Stopping,
     /// The job is being cancelled.
     Cancelling,
+    /// The cluster goes, and comes back with the same spec.
+    Restarting,
     /// The old job has ended and what to restore is recorded; its cluster goes, then the next one comes.
     Stopped,
     /// A cluster runs the recorded spec.
@@ -56,6 +58,35 @@ pub(super) struct Pass<'a> {
     pub(super) effects: Vec<Effect>,
     pub(super) requeue: Option<Requeue>,
     pub(super) poll: Option<PollPlan>,
+    /// What Flink says of the job besides its state.
+    pub(super) sight: Sight,
+    /// Why the newest generation is not what runs.
+    pub(super) hold: Option<Hold>,
+    /// What a deletion waits for.
+    pub(super) deletion: Option<Hold>,
+    /// Events that explain an error, by their place in the effects.
+    pub(super) explained: Vec<(usize, String)>,
+}
+
+/// What Flink says of the job besides its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// The job has ended, and its last checkpoint is not known yet.
+    Ending,
+    /// The JobManager answers and does not know the job, for longer than a start takes.
+    Lost,
+}
+
+/// A reason and what to do about it, for a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hold {
+    /// A word for programs.
+    pub(super) reason: &'static str,
+    /// A sentence for people, with the remedy where there is one.
+    pub(super) message: String,
 }
 
 impl<'a> Pass<'a> {
@@ -83,6 +114,10 @@ impl<'a> Pass<'a> {
             effects: Vec::new(),
             requeue: None,
             poll: None,
+            sight: Sight::Plain,
+            hold: None,
+            deletion: None,
+            explained: Vec::new(),
         }
     }
 
@@ -96,7 +131,8 @@ impl<'a> Pass<'a> {
             Some(OperationKind::Deploying) => return Stage::Deploying,
             Some(OperationKind::Stopping) => return Stage::Stopping,
             Some(OperationKind::Cancelling) => return Stage::Cancelling,
-            Some(OperationKind::Restarting | OperationKind::Deleting) | None => {}
+            Some(OperationKind::Restarting) => return Stage::Restarting,
+            Some(OperationKind::Deleting) | None => {}
         }
         let suspended =
             last.spec.job.as_ref().is_some_and(|job| job.state_or_default() == JobState::Suspended);
@@ -162,10 +198,12 @@ impl<'a> Pass<'a> {
 
     /// The spec that runs: the last stable one after a rollback.
     pub(super) fn deployed_spec(&self) -> Option<FlinkDeploymentSpec> {
-        let rolled = matches!(
-            self.reconciliation_state(),
-            ReconciliationState::RolledBack | ReconciliationState::RollingBack
-        );
+        let rolled = match self.reconciliation_state() {
+            ReconciliationState::RolledBack => true,
+            // What failed is still there while it is being cancelled.
+            ReconciliationState::RollingBack => self.stage() != Stage::Cancelling,
+            ReconciliationState::Upgrading | ReconciliationState::Deployed => false,
+        };
         if rolled && let Some(stable) = self.last_stable() {
             return Some(stable.spec);
         }
@@ -232,6 +270,7 @@ impl<'a> Pass<'a> {
             before.is_none_or(|last| last.metadata.as_ref().is_some_and(|meta| meta.first_deployment));
         let first_deployment = before.is_none() || (state == ReconciliationState::Deployed && was_first);
         let wanted_suspended = spec.job.is_some() && job == JobState::Suspended;
+        self.status.retry.take_if(|retry| retry.generation != Some(self.generation));
         let stable = wanted_suspended && state == ReconciliationState::Deployed;
         self.status.error = None;
         self.status.observed_generation = Some(self.generation);
@@ -274,13 +313,19 @@ impl<'a> Pass<'a> {
     }
 
     pub(super) fn mark_job_ended(&mut self) {
-        if !self.job_ended() {
+        if self.is_application() && !self.job_ended() {
             self.job().state = Some(JobStatusState::Finished);
         }
     }
 
+    /// Says why the newest generation is not what runs.
+    pub(super) fn hold(&mut self, reason: &'static str, message: impl Into<String>) {
+        self.hold = Some(Hold { reason, message: message.into() });
+    }
+
     /// Ends the pass.
     pub(super) fn finish(mut self) -> Decision<FlinkDeploymentStatus> {
+        self.leave_out_what_was_told();
         super::conditions::update(&mut self);
         self.status.lifecycle_state = Some(self.status.lifecycle_state());
         let current = self.resource.status.clone().unwrap_or_default();

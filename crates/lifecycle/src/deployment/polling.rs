@@ -8,6 +8,12 @@ use crate::{PollPlan, Question};
 /// Time between polls while something is about to change. Polls do not hold a reconcile slot.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// For how long polls are as frequent.
+const BUSY_FOR: Duration = Duration::from_mins(5);
+
+/// Reasons that no answer of Flink can take away.
+const REFUSALS: [&str; 3] = ["ValidationError", "UnsupportedFlinkVersion", "SavepointFailed"];
+
 /// Flink's default; also for a configuration that cannot be read.
 const STATISTICS_LAG: Duration = Duration::from_secs(3);
 
@@ -17,26 +23,47 @@ impl Pass<'_> {
         let Some(job_manager) = &self.observed.job_manager else { return };
         let expected = match self.stage() {
             Stage::Deployed | Stage::Stopping | Stage::Cancelling => true,
-            Stage::Fresh | Stage::Deploying | Stage::Stopped | Stage::Suspended => false,
+            Stage::Fresh | Stage::Deploying | Stage::Restarting | Stage::Stopped | Stage::Suspended => false,
         };
         if !expected || !job_manager.is_available() {
             return;
         }
-        let settled = self.stage() == Stage::Deployed
-            && self.is_stable()
-            && self.job_manager_status() == api::JobManagerDeploymentStatus::Ready
-            && self.observed.flink.failure.is_none()
-            && (!self.is_application()
-                || self.job_state() == Some(api::JobStatusState::Running)
-                || self.job_ended());
         self.poll = Some(PollPlan {
             cluster: self.flink_cluster(),
             deployment_uid: job_manager.uid.clone(),
-            interval: if settled { self.settings.reconcile_interval } else { BUSY },
+            interval: self.poll_interval(),
             timeout: self.settings.flink_client_timeout,
             statistics_lag: self.statistics_lag(),
             questions: self.questions(),
         });
+    }
+
+    /// Seldom when nothing is expected, often when something is, and less so when it has been expected for long.
+    fn poll_interval(&self) -> Duration {
+        let settled = self.stage() == Stage::Deployed
+            && self.job_manager_status() == api::JobManagerDeploymentStatus::Ready
+            && self.observed.flink.failure.is_none()
+            && self.is_settled();
+        let expects = self.hold.as_ref().is_some_and(|hold| !REFUSALS.contains(&hold.reason))
+            || !self.pending_questions("").is_empty();
+        if settled && !expects {
+            self.settings.reconcile_interval
+        } else if settled || self.waits_for_long() {
+            self.settings.progress_check_interval
+        } else {
+            BUSY
+        }
+    }
+
+    /// Whether nothing has changed for [`BUSY_FOR`].
+    fn waits_for_long(&self) -> bool {
+        let recorded =
+            self.status.reconciliation_status.as_ref().and_then(|all| all.reconciliation_timestamp);
+        let job = self.status.job_status.as_ref();
+        let updated = job.and_then(|job| job.update_time.as_deref()?.parse::<i64>().ok());
+        let last = recorded.max(updated).max(self.operation().start_timestamp).unwrap_or_default();
+        let waited = self.now().as_millisecond().saturating_sub(last);
+        waited > i64::try_from(BUSY_FOR.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// How long the running cluster repeats answers about checkpoints.
@@ -58,8 +85,10 @@ impl Pass<'_> {
         if self.settings.health_check {
             questions.push(Question::Metrics { job_id: job_id.clone() });
         }
+        questions.extend(self.pending_questions(&job_id));
+        let operation = self.operation();
         if self.stage() == Stage::Stopping
-            && let Some(trigger_id) = self.operation().trigger_id
+            && let (Some(trigger_id), Some(job_id)) = (operation.trigger_id, operation.job_id)
         {
             questions.push(Question::Savepoint { job_id, trigger_id });
         }

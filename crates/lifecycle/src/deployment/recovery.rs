@@ -2,20 +2,35 @@
 
 use api::{JobManagerDeploymentStatus as Jm, UpgradeMode};
 
-use super::deploy::Source;
 use super::failure::class;
-use super::pass::Pass;
-use super::upgrade::Restore;
+use super::pass::{Pass, Sight};
+use super::restore::{Ha, Source};
 use crate::event::{Component, EventRecord, Reason};
 
 impl Pass<'_> {
     /// Everything that is done without a change of the spec.
     pub(super) fn keep_running(&mut self) {
+        if self.restarts_failed_job() || self.restarts_unhealthy_job() {
+            return;
+        }
         if self.job_manager_status() == Jm::Missing && !self.job_ended() {
             self.recover_lost_cluster();
         } else if self.job_ended() {
             self.remove_finished_cluster();
+        } else if self.sight == Sight::Lost {
+            self.explain_lost_job();
         }
+    }
+
+    /// The JobManager does not know the job any more, so the job has ended, and nobody has seen how. Whether it is to run
+    /// again only its user knows.
+    fn explain_lost_job(&mut self) {
+        self.hold(
+            "JobNotFound",
+            "The JobManager does not know the job: it has ended, and the JobManager was restarted since. Remedy: to run \
+             it again, change spec.restartNonce; where its state is not in HA metadata, also set \
+             spec.job.initialSavepointPath with a new spec.job.savepointRedeployNonce, or upgradeMode stateless.",
+        );
     }
 
     fn recover_lost_cluster(&mut self) {
@@ -30,54 +45,46 @@ impl Pass<'_> {
             self.look_again(self.settings.progress_check_interval);
             return;
         }
-        let Ok(source) = self.source_of_recovery() else { return };
-        self.event(EventRecord::warning(
-            Reason::RecoverDeployment,
-            Component::Job,
-            "Recovering lost deployment",
-        ));
-        self.event(EventRecord::normal(
-            Reason::Submit,
-            Component::JobManagerDeployment,
-            "Starting deployment",
-        ));
+        let Some(source) = self.source_of_recovery() else { return };
+        if self.is_application() {
+            self.event(EventRecord::warning(
+                Reason::RecoverDeployment,
+                Component::Job,
+                "Recovering lost deployment",
+            ));
+        }
+        self.deploy_again(source);
+    }
+
+    /// Creates the cluster of the recorded spec once more.
+    pub(super) fn deploy_again(&mut self, source: Source) {
         let generation = self.status.observed_generation.unwrap_or(self.generation);
         self.begin_deployment(source, generation);
-        self.create_cluster();
+        self.submit();
     }
 
     /// What a lost cluster is restored from. State is never given up: without HA metadata only a stateless job, or a
     /// session cluster, comes back by itself.
-    fn source_of_recovery(&mut self) -> Result<Source, ()> {
+    pub(super) fn source_of_recovery(&mut self) -> Option<Source> {
         if !self.is_application() {
-            return Ok(Source::empty());
+            return Some(Source::empty());
         }
-        let spec = self.deployed_spec();
-        let mode =
-            self.spec.job.as_ref().map_or(UpgradeMode::Stateless, api::JobSpec::upgrade_mode_or_default);
-        let ha = spec
-            .and_then(|spec| super::build::configuration(self, &spec).ok())
-            .is_some_and(|conf| flink_conf::is_high_availability_active(&conf));
-        if ha {
-            let metadata = self.observed.ha.clone();
-            let stateless_without = mode == UpgradeMode::Stateless && metadata.is_some_and(|ha| !ha.has_job);
-            if stateless_without {
-                return Ok(Source::empty());
+        let stateless = self.wanted_mode() == UpgradeMode::Stateless;
+        match self.ha() {
+            Ha::Metadata(metadata) if stateless && !metadata.has_job(self.job_id()) => Some(Source::empty()),
+            Ha::Metadata(_) | Ha::Unread | Ha::Elsewhere => self.last_state_source(),
+            Ha::Off if stateless => Some(Source::path(self.known_path())),
+            Ha::Off => {
+                let message = "The JobManager Deployment is gone and the cluster has no HA metadata, so the newest \
+                               state of the job is unknown. Remedy: set spec.job.initialSavepointPath to the savepoint \
+                               or checkpoint to start from, together with a new spec.job.savepointRedeployNonce; or \
+                               upgradeMode stateless to start from empty. With high-availability.type: kubernetes this \
+                               recovers by itself.";
+                self.fail_once(class::MISSING, Reason::Missing, message);
+                self.hold("ManualRestoreRequired", message);
+                None
             }
-            let path = self.known_path();
-            return self.last_state_source(path);
         }
-        if mode == UpgradeMode::Stateless {
-            let path = self.known_path();
-            let restore = if path.is_some() { Restore::Savepoint } else { Restore::Stateless };
-            return Ok(Source { restore, path });
-        }
-        let message = "The JobManager Deployment is gone and the cluster has no HA metadata, so the newest state of the \
-                       job is unknown. Remedy: set spec.job.initialSavepointPath to the savepoint or checkpoint to \
-                       start from, together with a new spec.job.savepointRedeployNonce. With \
-                       high-availability.type: kubernetes this recovers by itself.";
-        self.fail_once(class::MISSING, Reason::Missing, message);
-        Err(())
     }
 
     /// A cluster whose job ended keeps its JobManager for a while, so that its pages can be read.

@@ -1,9 +1,9 @@
 //! Going back to the last stable spec when a new one never becomes stable.
 
-use api::{JobState, ReconciliationState, UpgradeMode};
+use api::{JobState, JobStatusState, ReconciliationState, UpgradeMode};
 
 use super::pass::Pass;
-use super::upgrade::{Restore, Stop};
+use super::upgrade::{self, KnownState, Plan, Restore, Stop};
 use crate::event::{Component, EventRecord, Reason};
 
 impl Pass<'_> {
@@ -13,15 +13,14 @@ impl Pass<'_> {
             return false;
         }
         let Some(stable) = self.last_stable() else { return false };
+        let failed = std::mem::replace(&mut self.spec, stable.spec);
+        let Some((stop, restore)) = self.rollback_plan() else {
+            self.spec = failed;
+            return false;
+        };
         self.reconciliation().state = Some(ReconciliationState::RollingBack);
         let message = "Rolling back failed deployment.";
         self.event(EventRecord::normal(Reason::Rollback, Component::JobManagerDeployment, message));
-        self.spec = stable.spec;
-        let (stop, restore) = if !self.is_application() || self.recorded_mode() == UpgradeMode::Stateless {
-            (Stop::Stateless, Restore::Stateless)
-        } else {
-            (Stop::KeepHaMetadata, Restore::LastState)
-        };
         self.stop_job(stop, restore);
         true
     }
@@ -42,13 +41,43 @@ impl Pass<'_> {
         let recorded =
             self.status.reconciliation_status.as_ref().and_then(|all| all.reconciliation_timestamp);
         let readiness = i64::try_from(self.settings.readiness_timeout.as_millis()).unwrap_or(i64::MAX);
-        if self.now().as_millisecond() <= recorded.unwrap_or_default().saturating_add(readiness) {
-            return false;
+        self.now().as_millisecond() > recorded.unwrap_or_default().saturating_add(readiness)
+    }
+
+    /// How the failed deployment ends, and what the stable one starts from; `None` when its state cannot be had.
+    ///
+    /// The state of what failed is kept, so that nothing is processed twice: HA metadata, or what it was started from if
+    /// it never came up. A job that has failed and whose last checkpoint is known goes back as well (the Java operator
+    /// waits for HA metadata, which Flink has removed then).
+    fn rollback_plan(&self) -> Option<(Stop, Restore)> {
+        if !self.is_application() {
+            return self.has_any_ha_job().then_some((Stop::Stateless, Restore::Stateless));
         }
-        let never_started =
-            self.observed.job_manager.as_ref().is_some_and(|job_manager| job_manager.never_started);
-        let has_metadata = self.observed.ha.as_ref().is_some_and(|ha| ha.has_job);
-        (self.recorded_mode() == UpgradeMode::Savepoint && never_started) || has_metadata
+        let known = self.known_state() == KnownState::Known;
+        if self.recorded_mode() == UpgradeMode::Stateless {
+            let stop = if self.job_ended() { Stop::Nothing } else { Stop::Stateless };
+            let eligible = self.has_ha_job() || self.never_started() || self.job_ended();
+            return eligible.then_some((stop, Restore::Stateless));
+        }
+        if self.job_state() == Some(JobStatusState::Failed) && known {
+            return Some((Stop::Nothing, Restore::Savepoint));
+        }
+        if self.never_started() && known && !self.has_ha_checkpoint() {
+            return Some((Stop::Nothing, Restore::Savepoint));
+        }
+        if !self.has_ha_job() {
+            return None;
+        }
+        match upgrade::plan(&self.upgrade_input(UpgradeMode::LastState)) {
+            Plan::Go(stop, restore) => Some((stop, restore)),
+            Plan::Wait { .. } | Plan::DeleteNeverStarted | Plan::ManualRestore => {
+                Some((Stop::KeepHaMetadata, Restore::LastState))
+            }
+        }
+    }
+
+    fn has_any_ha_job(&self) -> bool {
+        self.observed.ha.as_ref().is_some_and(|metadata| metadata.has_job(None))
     }
 
     /// In the states of a rollback the failed spec stays recorded; only the mode really used is replaced.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::UpgradeMode;
 
 use super::pass::{Pass, Stage};
+use super::restore::Ha;
 use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation, ScaleObject};
 use crate::observed::JobManager;
 
@@ -26,8 +27,15 @@ impl Pass<'_> {
 
     /// Whether the pods of the JobManager are still to end; asks for that, too.
     fn job_manager_has_to_end_first(&mut self, job_manager: &JobManager) -> bool {
-        let keeps_metadata = !self.is_application() || self.recorded_mode() == UpgradeMode::LastState;
-        if self.stage() != Stage::Stopped || !keeps_metadata || self.is_teardown_overdue() {
+        let keeps_metadata = match self.stage() {
+            _ if matches!(self.ha(), Ha::Off) => false,
+            Stage::Stopped | Stage::Suspended => {
+                !self.is_application() || self.recorded_mode() == UpgradeMode::LastState
+            }
+            Stage::Restarting => !self.job_ended(),
+            Stage::Fresh | Stage::Deploying | Stage::Stopping | Stage::Cancelling | Stage::Deployed => false,
+        };
+        if !keeps_metadata || self.is_teardown_overdue() {
             return false;
         }
         if job_manager.desired_replicas > 0 {
@@ -47,7 +55,8 @@ impl Pass<'_> {
     fn is_teardown_overdue(&self) -> bool {
         let recorded =
             self.status.reconciliation_status.as_ref().and_then(|all| all.reconciliation_timestamp);
-        let waited = self.now().as_millisecond().saturating_sub(recorded.unwrap_or_default());
+        let begun = self.operation().start_timestamp.max(recorded).unwrap_or_default();
+        let waited = self.now().as_millisecond().saturating_sub(begun);
         waited > i64::try_from(self.settings.cleanup_timeout.as_millis() / 2).unwrap_or(i64::MAX)
     }
 }

@@ -14,8 +14,12 @@ pub struct UpgradeInput {
     pub job: Option<JobStatusState>,
     /// Whether the JobManager answers.
     pub job_manager: JobManagerDeploymentStatus,
-    /// HA metadata of a job exists, for the configuration that runs.
+    /// The JobManager answers and has not known the job for longer than a start takes.
+    pub job_lost: bool,
+    /// HA metadata of the job exists, for the configuration that runs.
     pub ha_metadata: bool,
+    /// HA metadata may exist where the operator cannot look.
+    pub ha_elsewhere: bool,
     /// HA is configured both in the running and in the wanted configuration.
     pub ha_kept: bool,
     /// The Flink version changes: HA metadata cannot be used then.
@@ -198,7 +202,8 @@ fn application(input: &UpgradeInput, ha_allowed: bool) -> Plan {
     if input.job_manager != Missing && input.never_started {
         return Plan::DeleteNeverStarted;
     }
-    if matches!(input.job_manager, Missing | Error) && !input.ha_metadata {
+    let gone = matches!(input.job_manager, Missing | Error) || input.job_lost;
+    if gone && !input.ha_metadata && !input.ha_elsewhere {
         return Plan::ManualRestore;
     }
     Plan::Wait { exclusive: false }
@@ -215,7 +220,9 @@ mod tests {
             mode,
             job: Some(job),
             job_manager,
+            job_lost: false,
             ha_metadata: ha,
+            ha_elsewhere: false,
             ha_kept: ha,
             version_changes: false,
             savepoint_directory: true,
@@ -364,6 +371,28 @@ mod tests {
             ..input(UpgradeMode::LastState, Job::Restarting, Jm::Ready, true)
         };
         assert_eq!(plan(&input), CANCEL);
+    }
+
+    #[test]
+    fn w_19_a_job_that_its_job_manager_does_not_know_is_not_waited_for() {
+        for mode in [UpgradeMode::LastState, UpgradeMode::Savepoint] {
+            for (ha, wanted) in [(true, LAST_STATE), (false, Plan::ManualRestore)] {
+                let input = UpgradeInput { job_lost: true, ..input(mode, Job::Reconciling, Jm::Ready, ha) };
+                assert_eq!(plan(&input), wanted, "{input:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_the_operator_cannot_look_a_lost_job_manager_is_recovered_first() {
+        for job_manager in [Jm::Missing, Jm::Error] {
+            let ha_elsewhere = true;
+            let input = UpgradeInput {
+                ha_elsewhere,
+                ..input(UpgradeMode::LastState, Job::Reconciling, job_manager, false)
+            };
+            assert_eq!(plan(&input), WAIT);
+        }
     }
 
     #[test]

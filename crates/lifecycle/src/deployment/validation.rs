@@ -65,11 +65,13 @@ impl Pass<'_> {
     }
 
     pub(super) fn refuse(&mut self, reason: Reason, message: &str) {
-        let before = self.status.error.clone();
         self.set_error(class::VALIDATION, message);
-        if self.status.error != before {
-            self.event(EventRecord::warning(reason, Component::Operator, message));
-        }
+        let what = match reason {
+            Reason::UnsupportedFlinkVersion => "UnsupportedFlinkVersion",
+            _ => "ValidationError",
+        };
+        self.hold(what, message);
+        self.explain(EventRecord::warning(reason, Component::Operator, message));
     }
 
     /// A spec that was repaired without a difference to what runs is never recorded anew, so its error goes here.

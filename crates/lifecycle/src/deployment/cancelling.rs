@@ -1,0 +1,78 @@
+//! Cancelling a job to take its newest checkpoint.
+
+use api::{
+    JobManagerDeploymentStatus as Jm, JobStatusState, Operation, OperationKind, ReconciliationState,
+    UpgradeMode,
+};
+
+use super::pass::{Pass, Sight};
+use crate::effect::FlinkRequest;
+
+impl Pass<'_> {
+    /// Recorded in the Java operator's form, so that it could follow the cancel too.
+    pub(super) fn begin_cancel(&mut self, mode: UpgradeMode) {
+        let Some(job_id) = self.job_id().map(str::to_owned) else { return };
+        if self.recorded_mode() == UpgradeMode::Stateless {
+            // It was started from empty; a path that the Java operator left there is of an earlier job.
+            self.job().upgrade_savepoint_path = None;
+        }
+        if let Some(mut last) = self.last.clone() {
+            if let Some(job) = &mut last.spec.job {
+                job.upgrade_mode = Some(mode);
+            }
+            if let Some(metadata) = &mut last.metadata {
+                metadata.first_deployment = false;
+            }
+            self.set_last(last);
+        }
+        if self.reconciliation_state() != ReconciliationState::RollingBack {
+            self.reconciliation().state = Some(ReconciliationState::Upgrading);
+        }
+        self.job().state = Some(JobStatusState::Cancelling);
+        self.begin(Operation {
+            kind: Some(OperationKind::Cancelling),
+            job_id: Some(job_id.clone()),
+            generation: Some(self.generation),
+            ..Operation::default()
+        });
+        self.call_flink(FlinkRequest::Cancel { job_id }, false);
+    }
+
+    /// The arm of a cancel that is under way; its end carries the newest checkpoint (see `observation`).
+    pub(super) fn follow_cancel(&mut self) {
+        if self.job_ended() {
+            self.record_stopped(self.recorded_mode());
+            return;
+        }
+        if self.wanted_mode() == UpgradeMode::Stateless {
+            // Nobody needs to know any more how far it came.
+            self.job().upgrade_savepoint_path = None;
+            self.record_stopped(UpgradeMode::Stateless);
+            return;
+        }
+        if self.job_manager_status() == Jm::Missing {
+            self.resolve_lost_job("The JobManager went away while the job was being cancelled");
+            return;
+        }
+        if self.sight == Sight::Lost {
+            self.resolve_lost_job("The JobManager was restarted while the job was being cancelled");
+            return;
+        }
+        match self.job_state() {
+            Some(
+                JobStatusState::Running
+                | JobStatusState::Created
+                | JobStatusState::Initializing
+                | JobStatusState::Failing
+                | JobStatusState::Restarting,
+            ) if self.sight == Sight::Plain => {
+                // The cancel never arrived: its call was lost with the operator that recorded it.
+                if let Some(job_id) = self.job_id().map(str::to_owned) {
+                    self.call_flink(FlinkRequest::Cancel { job_id }, false);
+                }
+            }
+            Some(_) | None => {}
+        }
+        self.look_again(self.settings.progress_check_interval);
+    }
+}

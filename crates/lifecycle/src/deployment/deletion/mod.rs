@@ -1,0 +1,141 @@
+//! Deletion: the job first, then the cluster, then its HA metadata, then the finalizer. It ends from every state, and
+//! until then the condition `Deleting` names what it waits for.
+//!
+//! | stage | waits for | at most |
+//! |---|---|---|
+//! | session jobs | FlinkSessionJobs and jobs on a session cluster, as configured | until the user acts; for an answer of the JobManager: `resource.cleanup.timeout` |
+//! | savepoint | a savepoint of the job, if configured | three tries of `execution.checkpointing.timeout`, and as long for a job that does not run |
+//! | cluster | the Deployment and its pods | `resource.cleanup.timeout` from its deletion on |
+//! | metadata | ConfigMaps with HA metadata | `resource.cleanup.timeout` from the end of the stages before on |
+//!
+//! (options without `kubernetes.operator.`)
+
+mod savepoint;
+mod session_jobs;
+
+use api::{LifecycleState, Operation, OperationKind};
+use jiff::Timestamp;
+
+use super::pass::{Hold, Pass};
+use crate::event::{Component, EventRecord, Reason};
+use crate::observed::JobManager;
+
+impl Pass<'_> {
+    /// One pass of a resource whose deletion was asked for.
+    pub(super) fn delete(&mut self) {
+        if !super::has_finalizer(self.resource) {
+            return;
+        }
+        self.announce_deletion();
+        if !self.deletes_cluster() {
+            if self.is_blocked_by_session_jobs() || self.waits_for_last_savepoint() {
+                self.plan_poll();
+                return;
+            }
+            self.begin_to_delete_cluster();
+        }
+        if let Some(job_manager) = self.observed.job_manager.clone().filter(|job_manager| job_manager.owned)
+            && !self.cluster_goes(&job_manager)
+        {
+            return;
+        }
+        if self.metadata_goes() {
+            self.end_deletion();
+        }
+    }
+
+    /// A resource that goes needs no further status.
+    fn end_deletion(&mut self) {
+        let stored = self.resource.status.as_ref();
+        let announced = stored.filter(|stored| stored.lifecycle_state == Some(LifecycleState::Deleting));
+        if let Some(announced) = announced {
+            self.status = announced.clone();
+        }
+        self.effects.push(crate::Effect::RemoveFinalizer);
+    }
+
+    fn announce_deletion(&mut self) {
+        self.set_deleting();
+        let event = EventRecord::normal(Reason::Cleanup, Component::Operator, "Cleaning up FlinkDeployment");
+        self.event(event.once("Cleanup"));
+        if let Some(failure) = &self.observed.failure {
+            let message = format!("{}: {}", failure.action, failure.message);
+            let event = EventRecord::warning(Reason::CleanupFailed, Component::Operator, message);
+            self.event(event.at_most_every(self.settings.reconcile_interval));
+        }
+    }
+
+    /// Says what the deletion waits for.
+    pub(super) fn deletion_waits(&mut self, reason: &'static str, message: impl Into<String>) {
+        self.deletion = Some(Hold { reason, message: message.into() });
+    }
+
+    // ---- cluster ------------------------------------------------------------------------------------------------
+
+    /// Whether the stages before are over.
+    fn deletes_cluster(&self) -> bool {
+        self.status.operation.as_ref().and_then(|operation| operation.kind) == Some(OperationKind::Deleting)
+    }
+
+    fn begin_to_delete_cluster(&mut self) {
+        self.begin(Operation { kind: Some(OperationKind::Deleting), ..Operation::default() });
+    }
+
+    /// Returns whether the cluster counts as gone although its Deployment is there: it had its time.
+    fn cluster_goes(&mut self, job_manager: &JobManager) -> bool {
+        self.deletion_waits(
+            "WaitingForCluster",
+            format!(
+                "The Deployment {} and its pods are being deleted. If a pod does not end, its node may be gone.",
+                self.name
+            ),
+        );
+        if !job_manager.terminating {
+            self.cancel_quietly();
+            self.delete_deployment(job_manager);
+            return false;
+        }
+        if !self.is_overdue(job_manager.terminating_since) {
+            self.look_again(self.settings.progress_check_interval);
+            return false;
+        }
+        let message = "The cluster did not go in time; what is left of it is left to the garbage collector, and what its \
+                       JobManager writes from now on is left behind.";
+        let event = EventRecord::warning(Reason::CleanupFailed, Component::Operator, message);
+        self.event(event.once("overdue"));
+        true
+    }
+
+    /// Whether a stage that began then has had `kubernetes.operator.resource.cleanup.timeout`.
+    fn is_overdue(&self, since: Option<Timestamp>) -> bool {
+        since.is_some_and(|since| {
+            let waited = self.now().duration_since(since);
+            waited.is_positive() && waited.unsigned_abs() > self.settings.cleanup_timeout
+        })
+    }
+
+    // ---- HA metadata --------------------------------------------------------------------------------------------
+
+    /// Returns whether nothing is left to wait for. What belongs to a Deployment that is not ours stays, and so does what
+    /// was there before anything was deployed.
+    fn metadata_goes(&mut self) -> bool {
+        let foreign = self.observed.job_manager.as_ref().is_some_and(|job_manager| !job_manager.owned);
+        if foreign || self.status.last_reconciled_spec().is_none() {
+            return true;
+        }
+        let begun = self.operation().start_timestamp;
+        let begun = begun.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        let overdue = self.is_overdue(begun);
+        if self.observed.ha.is_none() && !overdue {
+            self.deletion_waits("WaitingForHaMetadata", "The ConfigMaps with HA metadata could not be read.");
+            self.look_again(self.settings.progress_check_interval);
+            return false;
+        }
+        if self.delete_ha_metadata() && !overdue {
+            self.deletion_waits("WaitingForHaMetadata", "ConfigMaps with HA metadata are being deleted.");
+            self.again_at_once();
+            return false;
+        }
+        true
+    }
+}

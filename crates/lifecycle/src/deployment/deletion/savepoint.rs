@@ -1,0 +1,138 @@
+//! The last savepoint of a job that is deleted, with `kubernetes.operator.job.savepoint-on-deletion`.
+
+use std::time::Duration;
+
+use api::{JobManagerDeploymentStatus as Jm, JobStatusState, RetryKind};
+use jiff::Timestamp;
+
+use super::super::pass::{Pass, Stage};
+use super::super::savepoint::SavepointOutcome;
+use crate::event::{Component, EventRecord, Reason};
+
+/// Tries until the resource goes without a savepoint.
+const TRIES: u32 = 3;
+
+impl Pass<'_> {
+    /// Takes the last savepoint. Returns whether there is anything to wait for.
+    pub(super) fn waits_for_last_savepoint(&mut self) -> bool {
+        if !self.settings.savepoint_on_deletion || !self.is_application() || self.last.is_none() {
+            return false;
+        }
+        self.observe();
+        match self.stage() {
+            Stage::Stopping => self.follow_last_savepoint(),
+            Stage::Deployed => self.begin_last_savepoint(),
+            // Nothing runs whose state would not be recorded already.
+            Stage::Fresh
+            | Stage::Deploying
+            | Stage::Cancelling
+            | Stage::Restarting
+            | Stage::Stopped
+            | Stage::Suspended => false,
+        }
+    }
+
+    fn begin_last_savepoint(&mut self) -> bool {
+        if self.job_ended() {
+            return false;
+        }
+        let failures = self.failures_of(RetryKind::StopWithSavepoint);
+        if failures >= TRIES {
+            return self.goes_without_savepoint(&format!("{failures} tries have failed"));
+        }
+        if let Some(left) = self.wait_before(RetryKind::StopWithSavepoint) {
+            self.deletion_waits("TakingSavepoint", "A savepoint has failed and is tried again.");
+            self.look_again(left);
+            return true;
+        }
+        if self.job_manager_status() == Jm::Ready && self.job_state() == Some(JobStatusState::Running) {
+            self.deletion_waits("TakingSavepoint", "The job is being stopped with a savepoint.");
+            self.begin_savepoint();
+            return true;
+        }
+        self.waits_for_job_to_run()
+    }
+
+    /// A job that does not run may come back; it is waited for as long as one savepoint may take.
+    fn waits_for_job_to_run(&mut self) -> bool {
+        let asked = self.resource.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let waited = self.now().duration_since(asked.unwrap_or(Timestamp::UNIX_EPOCH)).unsigned_abs();
+        let gone = self.job_manager_status() == Jm::Missing;
+        if gone || waited > self.settings.savepoint_timeout {
+            return self.goes_without_savepoint("the job does not run");
+        }
+        let state = self.job_state().map_or_else(|| "unknown".to_owned(), |state| state.to_string());
+        self.deletion_waits(
+            "WaitingForJob",
+            format!(
+                "A savepoint is to be taken before the job goes, and it is {state}; this is tried for {} s. Remedy: to \
+                 go without, set kubernetes.operator.job.savepoint-on-deletion: false.",
+                self.settings.savepoint_timeout.as_secs()
+            ),
+        );
+        self.look_again(self.settings.progress_check_interval.min(Duration::from_secs(10)));
+        true
+    }
+
+    fn follow_last_savepoint(&mut self) -> bool {
+        self.deletion_waits("TakingSavepoint", "The job is being stopped with a savepoint.");
+        if let Some(path) = self.operation().restore_path {
+            let fallback = self.goes_on_without_snapshot_resource();
+            if fallback.is_none() {
+                self.register_savepoint(&path);
+            }
+            return self.savepoint_is_kept();
+        }
+        match self.savepoint_outcome() {
+            SavepointOutcome::Wait => {
+                self.look_again(self.settings.progress_check_interval);
+                true
+            }
+            SavepointOutcome::Taken(path) => {
+                let job = self.job();
+                job.upgrade_savepoint_path = Some(path.clone());
+                job.state = Some(JobStatusState::Finished);
+                if self.register_savepoint(&path) {
+                    return true;
+                }
+                self.savepoint_is_kept()
+            }
+            SavepointOutcome::Failed(message) => {
+                self.status.operation = None;
+                self.count_failure(RetryKind::StopWithSavepoint);
+                let message = format!("Stopping the job with a savepoint failed: {message}");
+                let event =
+                    EventRecord::warning(Reason::SavepointError, Component::JobManagerDeployment, message);
+                self.event(event);
+                self.again_at_once();
+                true
+            }
+            SavepointOutcome::JobEnded => false,
+            SavepointOutcome::JobLost => self.goes_without_savepoint("the job is gone"),
+        }
+    }
+
+    fn savepoint_is_kept(&mut self) -> bool {
+        self.status.operation = None;
+        self.deletion = None;
+        false
+    }
+
+    /// The job goes with what it has: its newest checkpoint stays where it is, and its user is told.
+    fn goes_without_savepoint(&mut self, why: &str) -> bool {
+        self.status.operation = None;
+        self.deletion = None;
+        let newest = self.observed.flink.answer.as_ref().and_then(|answer| {
+            let newest = answer.checkpoints.as_ref()?.newest()?;
+            Some(newest.external_path.clone())
+        });
+        let left = newest.or_else(|| self.known_path()).map_or_else(
+            || "No checkpoint of it is known.".to_owned(),
+            |path| format!("The newest checkpoint that is known of it stays at {path}."),
+        );
+        let message = format!("The job is deleted without a savepoint, because {why}. {left}");
+        let event = EventRecord::warning(Reason::SavepointError, Component::JobManagerDeployment, message);
+        self.event(event.once("deleted without savepoint"));
+        false
+    }
+}

@@ -1,0 +1,194 @@
+//! The job of an application, as Flink lists it.
+
+use std::time::Duration;
+
+use api::error::ErrorReport;
+use api::names::JOB_NOT_FOUND_ERR;
+use api::{JobState, JobStatusState, ReconciliationState, RetryKind, UpgradeMode};
+use jiff::Timestamp;
+
+use super::super::failure::class;
+use super::super::pass::{Pass, Sight, Stage};
+use super::super::restart::RECOVERED;
+use crate::event::{Component, EventRecord, Reason};
+use crate::observed::{FlinkAnswer, JobOverview};
+
+/// How long a job may be absent from a JobManager that answers before that is reported: it appears only when the main
+/// method has run.
+pub(super) const JOB_GRACE: Duration = Duration::from_mins(1);
+
+impl Pass<'_> {
+    pub(super) fn observe_job(&mut self, answer: &FlinkAnswer) {
+        let Some(job_id) = self.job_id().map(str::to_owned) else { return };
+        self.report_other_jobs(&job_id, answer);
+        match answer.jobs.iter().find(|job| job.job_id == job_id) {
+            Some(job) => self.job_is_there(job, answer),
+            None => self.job_is_absent(answer.at, answer.absent.get(&job_id).copied()),
+        }
+    }
+
+    fn job_is_there(&mut self, job: &JobOverview, answer: &FlinkAnswer) {
+        let state = job.effective_state();
+        let before = self.job_state();
+        let ends = state.is_terminal() && before != Some(state);
+        if ends && !self.record_last_checkpoint(job, answer) {
+            self.sight = Sight::Ending;
+            return;
+        }
+        self.status.error.take_if(|error| error == JOB_NOT_FOUND_ERR);
+        let now = self.now().as_millisecond().to_string();
+        let recorded = self.job();
+        recorded.job_name = Some(job.name.clone());
+        recorded.start_time = Some(job.start_time.to_string());
+        recorded.state = Some(state);
+        if before != Some(state) {
+            recorded.update_time = Some(now);
+            self.job_state_changed(before, state, answer);
+        }
+        if before.is_none_or(|before| !before.is_terminal()) {
+            self.report_exceptions(&answer.exceptions);
+        }
+        self.mark_stable_when_running(state);
+        if self.stage() == Stage::Deployed {
+            self.observe_pending_snapshots(answer);
+            if !state.is_terminal() {
+                self.observe_health(answer);
+            }
+            self.forget_old_failures(job, answer.at);
+        }
+    }
+
+    /// A job that has run for long does not fail in a row any more.
+    fn forget_old_failures(&mut self, job: &JobOverview, at: Timestamp) {
+        let runs_for = at.as_millisecond().saturating_sub(job.start_time);
+        let recovered = i64::try_from(RECOVERED.as_millis()).unwrap_or(i64::MAX);
+        if self.job_state() == Some(JobStatusState::Running) && runs_for >= recovered {
+            self.forget_failures(RetryKind::RestartJob);
+        }
+    }
+
+    fn job_state_changed(
+        &mut self,
+        before: Option<JobStatusState>,
+        state: JobStatusState,
+        answer: &FlinkAnswer,
+    ) {
+        if state == JobStatusState::Failed {
+            self.report_failed_job(answer);
+        }
+        let before = before.map_or_else(|| "null".to_owned(), |before| before.to_string());
+        let message = format!("Job status changed from {before} to {state}");
+        self.event(EventRecord::normal(Reason::JobStatusChanged, Component::Job, message));
+        if state == JobStatusState::Canceled && self.stage() == Stage::Deployed {
+            self.record_job_as_suspended();
+        }
+    }
+
+    /// A job that somebody else cancelled is recorded as suspended; the spec then decides whether it runs again.
+    ///
+    /// It goes on from what was known when it ended (the Java operator takes the mode of its start, which is `stateless`
+    /// after a first deployment).
+    fn record_job_as_suspended(&mut self) {
+        let Some(mut last) = self.last.clone() else { return };
+        let mode = match self.wanted_mode() {
+            UpgradeMode::Stateless => UpgradeMode::Stateless,
+            UpgradeMode::Savepoint | UpgradeMode::LastState => UpgradeMode::Savepoint,
+        };
+        if let Some(job) = &mut last.spec.job {
+            job.state = Some(JobState::Suspended);
+            job.upgrade_mode = Some(mode);
+        }
+        if let Some(metadata) = &mut last.metadata {
+            metadata.first_deployment = false;
+        }
+        self.set_last(last);
+    }
+
+    /// The status keeps classes and messages, as the Java operator writes them; the Event has the messages only.
+    fn report_failed_job(&mut self, answer: &FlinkAnswer) {
+        let chain = answer.failure_cause.as_ref().map(|cause| cause.chain.clone()).unwrap_or_default();
+        let Some(((_, first), causes)) = chain.split_first() else {
+            self.set_error(class::JOB, "The job failed, and its JobManager gives no cause");
+            return;
+        };
+        let mut report = ErrorReport::new(class::JOB, first.as_str());
+        for (_, cause) in causes {
+            report = report.with_cause(class::JOB, cause.as_str());
+        }
+        self.set_error_report(&report);
+        let shown: Vec<&str> = chain.iter().take(3).map(|(class, text)| without_class(class, text)).collect();
+        self.event(EventRecord::warning(Reason::Error, Component::Job, shown.join(" -> ")));
+    }
+
+    fn mark_stable_when_running(&mut self, state: JobStatusState) {
+        if self.reconciliation_state() != ReconciliationState::Deployed || self.stage() != Stage::Deployed {
+            return;
+        }
+        if matches!(state, JobStatusState::Running | JobStatusState::Finished) {
+            self.mark_stable();
+        }
+    }
+
+    /// A JobManager that answers and does not know the job. The state of a rollback is left alone, so that a failed
+    /// spec never counts as deployed because of it.
+    fn job_is_absent(&mut self, at: Timestamp, since: Option<Timestamp>) {
+        if self.job_ended() {
+            return;
+        }
+        self.job_is_out_of_sight();
+        let absent = since.map_or(Duration::ZERO, |since| at.duration_since(since).unsigned_abs());
+        if absent < JOB_GRACE {
+            return;
+        }
+        self.sight = Sight::Lost;
+        self.status.error = Some(JOB_NOT_FOUND_ERR.to_owned());
+        self.explain(EventRecord::warning(Reason::Missing, Component::Job, JOB_NOT_FOUND_ERR));
+    }
+
+    /// An application has one job. Others are not looked after, and end when the cluster is replaced.
+    fn report_other_jobs(&mut self, job_id: &str, answer: &FlinkAnswer) {
+        let others: Vec<&str> = answer
+            .jobs
+            .iter()
+            .filter(|job| job.job_id != job_id && !job.state.is_terminal())
+            .map(|job| job.job_id.as_str())
+            .collect();
+        if others.is_empty() {
+            return;
+        }
+        let message = format!(
+            "Besides job {job_id}, the cluster runs {}. Nobody looks after them, and they end without a savepoint when \
+             the cluster is replaced. Remedy: let the main method execute one job only, or use a session cluster.",
+            others.join(", ")
+        );
+        let event = EventRecord::warning(Reason::Error, Component::Job, message);
+        self.event(event.once(format!("other-jobs-{}", others.join("-"))));
+    }
+}
+
+/// The message of an exception; its simple class name if it has none.
+fn without_class<'a>(class: &'a str, text: &'a str) -> &'a str {
+    let message = text.strip_prefix(class).map(|rest| rest.trim_start_matches(':').trim());
+    match message {
+        None => text,
+        Some("") => class.rsplit(['.', '$']).next().unwrap_or(class),
+        Some(message) => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_class;
+
+    #[test]
+    fn messages_of_events_have_no_class() {
+        let class = "org.apache.flink.runtime.JobException";
+        let text = "org.apache.flink.runtime.JobException: Recovery is suppressed by X: y";
+        assert_eq!(without_class(class, text), "Recovery is suppressed by X: y");
+        assert_eq!(without_class("java.lang.NullPointerException", "java.lang.NullPointerException"), {
+            "NullPointerException"
+        });
+        assert_eq!(without_class("a.B$Inner", "a.B$Inner: "), "Inner");
+        assert_eq!(without_class("a.B", "something else"), "something else");
+    }
+}

@@ -1,0 +1,192 @@
+//! Savepoints and checkpoints that were triggered by the fields of the status, as the Java operator does without snapshot
+//! resources, and whose result is still to come.
+
+use std::time::Duration;
+
+use api::{Checkpoint, JobStatusState, Savepoint, SnapshotTriggerType};
+
+use super::pass::Pass;
+use super::snapshots::add_savepoint;
+use crate::Question;
+use crate::event::{Component, EventRecord, Reason};
+use crate::observed::{FlinkAnswer, OperationResult};
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pending {
+    Savepoint,
+    Checkpoint,
+}
+
+impl Pass<'_> {
+    /// Questions about results that are still to come.
+    pub(super) fn pending_questions(&self, job_id: &str) -> Vec<Question> {
+        let savepoint = self
+            .savepoint_trigger()
+            .map(|trigger_id| Question::Savepoint { job_id: job_id.to_owned(), trigger_id });
+        let checkpoint = self
+            .checkpoint_trigger()
+            .map(|trigger_id| Question::Checkpoint { job_id: job_id.to_owned(), trigger_id });
+        savepoint.into_iter().chain(checkpoint).collect()
+    }
+
+    fn savepoint_trigger(&self) -> Option<String> {
+        self.savepoint_info().trigger_id.filter(|id| !id.is_empty())
+    }
+
+    fn checkpoint_trigger(&self) -> Option<String> {
+        self.checkpoint_info().trigger_id.filter(|id| !id.is_empty())
+    }
+
+    /// An upgrade would end a savepoint that somebody waits for.
+    pub(super) fn waits_for_pending_savepoint(&mut self) -> bool {
+        let waits = self.is_application()
+            && !self.settings.ignore_pending_savepoint
+            && self.job_state() == Some(JobStatusState::Running)
+            && self.savepoint_trigger().is_some();
+        if waits {
+            self.hold(
+                "PendingSavepoint",
+                "The change waits until the savepoint is complete that was triggered before. To go on without it, set \
+                 kubernetes.operator.job.upgrade.ignore-pending-savepoint: true.",
+            );
+            self.look_again(self.settings.progress_check_interval);
+        }
+        waits
+    }
+
+    /// Takes in what became of pending snapshots (`SnapshotObserver` of the Java operator).
+    pub(super) fn observe_pending_snapshots(&mut self, answer: &FlinkAnswer) {
+        let runs = self.job_state() == Some(JobStatusState::Running);
+        for (pending, trigger) in
+            [(Pending::Savepoint, self.savepoint_trigger()), (Pending::Checkpoint, self.checkpoint_trigger())]
+        {
+            let Some(trigger) = trigger else { continue };
+            match answer.operations.get(&trigger) {
+                Some(OperationResult::Completed(text)) => self.snapshot_is_complete(pending, text),
+                Some(OperationResult::Failed(reason)) => self.snapshot_failed(pending, reason),
+                Some(OperationResult::Unknown) => {
+                    self.snapshot_failed(pending, "the JobManager knows nothing of it");
+                }
+                Some(OperationResult::InProgress) | None if runs => {}
+                Some(OperationResult::InProgress) | None => {
+                    self.give_up(pending);
+                    self.report(pending, "the job does not run any more");
+                }
+            }
+        }
+    }
+
+    fn snapshot_is_complete(&mut self, pending: Pending, text: &str) {
+        let nonce = self.manual_nonce(pending);
+        match pending {
+            Pending::Savepoint => {
+                let mut info = self.savepoint_info();
+                let savepoint = Savepoint {
+                    time_stamp: info.trigger_timestamp,
+                    location: Some(text.to_owned()),
+                    trigger_type: info.trigger_type,
+                    format_type: info.format_type,
+                    trigger_nonce: nonce,
+                };
+                if info.trigger_type == Some(SnapshotTriggerType::Periodic) {
+                    info.last_periodic_savepoint_timestamp = info.trigger_timestamp;
+                }
+                add_savepoint(&mut info, savepoint);
+                self.job().savepoint_info = Some(info);
+            }
+            Pending::Checkpoint => {
+                let mut info = self.checkpoint_info();
+                info.last_checkpoint = Some(Checkpoint {
+                    time_stamp: info.trigger_timestamp,
+                    trigger_type: info.trigger_type,
+                    format_type: info.format_type,
+                    trigger_nonce: nonce,
+                });
+                if info.trigger_type == Some(SnapshotTriggerType::Periodic) {
+                    info.last_periodic_checkpoint_timestamp = info.trigger_timestamp;
+                }
+                self.job().checkpoint_info = Some(info);
+            }
+        }
+        self.give_up(pending);
+    }
+
+    /// Within the grace period the nonce stays unhandled, so that it is tried again.
+    fn snapshot_failed(&mut self, pending: Pending, reason: &str) {
+        let (begun, grace) = match pending {
+            Pending::Savepoint => {
+                (self.savepoint_info().trigger_timestamp, self.settings.savepoint_grace_period)
+            }
+            Pending::Checkpoint => {
+                (self.checkpoint_info().trigger_timestamp, self.settings.checkpoint_grace_period)
+            }
+        };
+        let waited = self.now().as_millisecond().saturating_sub(begun.unwrap_or_default());
+        let waited = Duration::from_millis(u64::try_from(waited).unwrap_or(0));
+        if waited > grace {
+            self.give_up(pending);
+        } else {
+            self.reset(pending);
+        }
+        self.report(pending, reason);
+    }
+
+    fn report(&mut self, pending: Pending, reason: &str) {
+        let (what, kind) = match pending {
+            Pending::Savepoint => ("Savepoint", Reason::SavepointError),
+            Pending::Checkpoint => ("Checkpoint", Reason::CheckpointError),
+        };
+        let message = format!("{what} failed: {reason}");
+        self.event(EventRecord::warning(kind, Component::Operator, message));
+    }
+
+    /// Nothing more is to come of it; a nonce that asked for it is handled.
+    fn give_up(&mut self, pending: Pending) {
+        if let Some(nonce) = self.manual_nonce(pending)
+            && let Some(mut last) = self.last.clone()
+        {
+            if let Some(job) = &mut last.spec.job {
+                match pending {
+                    Pending::Savepoint => job.savepoint_trigger_nonce = Some(nonce),
+                    Pending::Checkpoint => job.checkpoint_trigger_nonce = Some(nonce),
+                }
+            }
+            let was_stable = self.is_stable();
+            self.set_last(last);
+            if was_stable {
+                self.mark_stable();
+            }
+        }
+        self.reset(pending);
+    }
+
+    fn reset(&mut self, pending: Pending) {
+        match pending {
+            Pending::Savepoint => {
+                let info = self.job().savepoint_info.get_or_insert_default();
+                info.trigger_id = None;
+                info.trigger_timestamp = None;
+                info.trigger_type = None;
+                info.format_type = None;
+            }
+            Pending::Checkpoint => {
+                let info = self.job().checkpoint_info.get_or_insert_default();
+                info.trigger_id = None;
+                info.trigger_timestamp = None;
+                info.trigger_type = None;
+                info.format_type = None;
+            }
+        }
+    }
+
+    /// The nonce that asked for it, if a nonce did.
+    fn manual_nonce(&self, pending: Pending) -> Option<i64> {
+        let job = self.spec.job.as_ref()?;
+        let (cause, nonce) = match pending {
+            Pending::Savepoint => (self.savepoint_info().trigger_type, job.savepoint_trigger_nonce),
+            Pending::Checkpoint => (self.checkpoint_info().trigger_type, job.checkpoint_trigger_nonce),
+        };
+        nonce.filter(|_| cause == Some(SnapshotTriggerType::Manual))
+    }
+}

@@ -1,0 +1,195 @@
+//! What the next deployment starts from. State is never given up: where the newest is not known, the answer is an error
+//! that names the remedy.
+
+use api::{ReconciliationState, UpgradeMode};
+use flink_conf::HighAvailability;
+
+use super::failure::class;
+use super::pass::Pass;
+use super::upgrade::{KnownState, Restore};
+use crate::event::Reason;
+use crate::observed::HaMetadata;
+
+/// Written as savepoint path when a job is restored from HA metadata: a cluster whose HA metadata got lost then fails
+/// instead of starting empty. Also stands for state of which no path is known.
+pub(super) const LAST_STATE_MARKER: &str = api::names::LAST_STATE_DUMMY_SAVEPOINT_PATH;
+
+/// Where the state of a deployment comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) restore: Restore,
+    pub(super) path: Option<String>,
+}
+
+impl Source {
+    pub(super) fn empty() -> Self {
+        Self { restore: Restore::Stateless, path: None }
+    }
+
+    pub(super) fn path(path: Option<String>) -> Self {
+        Self { restore: Restore::Savepoint, path }
+    }
+
+    fn ha_metadata() -> Self {
+        Self { restore: Restore::LastState, path: Some(LAST_STATE_MARKER.to_owned()) }
+    }
+}
+
+/// What is known of HA metadata.
+pub(super) enum Ha<'a> {
+    /// HA is off.
+    Off,
+    /// It is on, and could not be read now.
+    Unread,
+    /// It is on, in a store that the operator cannot look into.
+    Elsewhere,
+    /// In ConfigMaps.
+    Metadata(&'a HaMetadata),
+}
+
+impl<'a> Pass<'a> {
+    /// HA metadata of the cluster that is recorded as deployed.
+    pub(super) fn ha(&self) -> Ha<'a> {
+        let conf = self.deployed_spec().and_then(|spec| super::build::configuration(self, &spec).ok());
+        let observed = self.observed;
+        match conf.map_or(HighAvailability::None, |conf| HighAvailability::of(&conf)) {
+            HighAvailability::None => Ha::Off,
+            HighAvailability::Kubernetes => observed.ha.as_ref().map_or(Ha::Unread, Ha::Metadata),
+            HighAvailability::ZooKeeper | HighAvailability::Custom => Ha::Elsewhere,
+        }
+    }
+
+    /// Whether Flink has written down that the recorded job goes on.
+    pub(super) fn has_ha_job(&self) -> bool {
+        matches!(self.ha(), Ha::Metadata(metadata) if metadata.has_job(self.job_id()))
+    }
+
+    /// The upgrade mode that the user wants to count now. A rollback keeps the state of what failed, whatever mode the
+    /// stable spec was deployed with.
+    pub(super) fn wanted_mode(&self) -> UpgradeMode {
+        if self.reconciliation_state() == ReconciliationState::RollingBack {
+            return match self.recorded_mode() {
+                UpgradeMode::Stateless => UpgradeMode::Stateless,
+                UpgradeMode::Savepoint | UpgradeMode::LastState => UpgradeMode::LastState,
+            };
+        }
+        self.spec.job.as_ref().map_or(UpgradeMode::Stateless, api::JobSpec::upgrade_mode_or_default)
+    }
+
+    /// What is known of the newest state of a job that has ended.
+    pub(super) fn known_state(&self) -> KnownState {
+        let path = self.status.job_status.as_ref().and_then(|job| job.upgrade_savepoint_path.as_deref());
+        if path == Some(LAST_STATE_MARKER) { KnownState::OnlyInHaMetadata } else { KnownState::Known }
+    }
+
+    /// The newest savepoint or checkpoint that is known by path.
+    pub(super) fn known_path(&self) -> Option<String> {
+        let job = self.status.job_status.as_ref()?;
+        let path = job.upgrade_savepoint_path.clone().or_else(|| {
+            let last = job.savepoint_info.as_ref()?.last_savepoint.as_ref()?;
+            last.location.clone()
+        });
+        path.filter(|path| path != LAST_STATE_MARKER)
+    }
+
+    /// `initialSavepointPath`, when a new `savepointRedeployNonce` asks to start from it.
+    pub(super) fn redeploy_path(&self) -> Option<String> {
+        if self.reconciliation_state() == ReconciliationState::RollingBack {
+            return None;
+        }
+        let wanted = self.spec.job.as_ref()?;
+        let nonce = wanted.savepoint_redeploy_nonce?;
+        let recorded = self.last.as_ref().and_then(|last| last.spec.job.as_ref()?.savepoint_redeploy_nonce);
+        wanted.initial_savepoint_path.clone().filter(|_| recorded != Some(nonce))
+    }
+
+    /// Whether a redeployment was recorded, and has not begun.
+    fn redeploys(&self) -> bool {
+        let wanted = self.spec.job.as_ref();
+        let recorded = self.last.as_ref().and_then(|last| last.spec.job.as_ref());
+        let known = self.status.job_status.as_ref().and_then(|job| job.upgrade_savepoint_path.as_ref());
+        self.recorded_mode() == UpgradeMode::Savepoint
+            && self.reconciliation_state() != ReconciliationState::RollingBack
+            && wanted.is_some_and(|wanted| {
+                wanted.savepoint_redeploy_nonce.is_some()
+                    && wanted.savepoint_redeploy_nonce
+                        == recorded.and_then(|old| old.savepoint_redeploy_nonce)
+                    && wanted.initial_savepoint_path.is_some()
+                    && wanted.initial_savepoint_path.as_ref() == known
+            })
+    }
+
+    /// What the next deployment is restored from, its job having ended; an error is already recorded, or another look
+    /// asked for, when there is no answer.
+    pub(super) fn source_of_state(&mut self) -> Option<Source> {
+        if self.spec.job.is_none() {
+            return Some(Source::empty());
+        }
+        if let Some(path) = self.redeploy_path() {
+            return Some(Source::path(Some(path)));
+        }
+        if self.wanted_mode() == UpgradeMode::Stateless && !self.redeploys() {
+            return Some(Source::empty());
+        }
+        match self.recorded_mode() {
+            UpgradeMode::LastState => self.last_state_source(),
+            UpgradeMode::Savepoint | UpgradeMode::Stateless => self.path_source(),
+        }
+    }
+
+    /// The path that is recorded, or the certainty that there is no state.
+    fn path_source(&mut self) -> Option<Source> {
+        let path = self.known_path();
+        if path.is_some() {
+            return Some(Source::path(path));
+        }
+        let metadata = self.observed.ha.as_ref();
+        if metadata.is_some_and(|metadata| metadata.has_checkpoint(self.job_id())) {
+            return Some(Source::ha_metadata());
+        }
+        if self.known_state() == KnownState::Known {
+            return Some(Source::path(None));
+        }
+        self.ask_for_manual_restore(Reason::RestoreFailed);
+        None
+    }
+
+    /// HA metadata with a checkpoint. While there is none yet, the job is as far as where it was started from. When Flink
+    /// has removed the metadata, the job has ended for good, and nobody has seen how far it came.
+    pub(super) fn last_state_source(&mut self) -> Option<Source> {
+        let metadata = match self.ha() {
+            Ha::Metadata(metadata) => metadata,
+            Ha::Unread => {
+                self.hold("HaMetadataUnread", "The ConfigMaps with HA metadata could not be read.");
+                self.look_again(self.settings.progress_check_interval);
+                return None;
+            }
+            // The marker makes Flink fail where it finds nothing.
+            Ha::Elsewhere => return Some(Source::ha_metadata()),
+            Ha::Off => {
+                self.ask_for_manual_restore(Reason::RestoreFailed);
+                return None;
+            }
+        };
+        if metadata.has_checkpoint(self.job_id()) {
+            return Some(Source::ha_metadata());
+        }
+        if metadata.has_job(self.job_id()) && self.known_state() == KnownState::Known {
+            return Some(Source::path(self.known_path()));
+        }
+        self.ask_for_manual_restore(Reason::RestoreFailed);
+        None
+    }
+
+    pub(super) fn ask_for_manual_restore(&mut self, reason: Reason) {
+        let message = format!(
+            "{} {} {} Remedy: set spec.job.initialSavepointPath to the savepoint or checkpoint to start from, together \
+             with a new spec.job.savepointRedeployNonce; or upgradeMode stateless to start from empty.",
+            api::names::MSG_MANUAL_RESTORE_REQUIRED,
+            api::names::MSG_HA_METADATA_NOT_AVAILABLE,
+            api::names::MSG_JOB_FINISHED_OR_CONFIGMAPS_DELETED,
+        );
+        self.fail_once(class::UPGRADE, reason, &message);
+        self.hold("ManualRestoreRequired", message);
+    }
+}

@@ -1,0 +1,94 @@
+//! A session cluster whose spec changes.
+
+use api::{JobState, ReconciliationState};
+
+use super::pass::Pass;
+use super::restore::Ha;
+use crate::observed::{FlinkView, JobOverview};
+
+/// What to do about jobs that would be lost.
+const REMEDY: &str = "Remedy: suspend the FlinkSessionJobs (job.state: suspended takes a savepoint) and cancel the other \
+                      jobs; or, to give up their state, set \
+                      kubernetes.operator.session.upgrade.block-on-running-jobs: false in the flinkConfiguration. With \
+                      high-availability.type: kubernetes jobs survive the next change.";
+
+/// What is known of the jobs on a session cluster.
+pub(super) enum JobsOnCluster {
+    /// These run; none, when it is empty.
+    Known(Vec<JobOverview>),
+    /// A JobManager is up and has not said which jobs it has.
+    Unknown,
+}
+
+impl Pass<'_> {
+    /// A session cluster is replaced; HA metadata stays, so that Flink recovers its jobs. Without HA they would be lost.
+    pub(super) fn change_session(&mut self) {
+        if self.jobs_would_be_lost() {
+            self.keep_running();
+            return;
+        }
+        self.record_spec(self.spec.clone(), ReconciliationState::Upgrading, JobState::Running);
+        self.replace_cluster();
+    }
+
+    /// Whether jobs run on the cluster that nobody could bring back. Those of stateless FlinkSessionJobs are submitted
+    /// again.
+    fn jobs_would_be_lost(&mut self) -> bool {
+        if !self.settings.session_upgrade_blocks_on_jobs || !matches!(self.ha(), Ha::Off) {
+            return false;
+        }
+        let lost = match self.jobs_on_cluster() {
+            JobsOnCluster::Unknown => {
+                let message = format!(
+                    "The change waits until the JobManager says which jobs run on it: without high availability they \
+                     would be lost. {REMEDY}"
+                );
+                self.hold("JobsUnknown", message);
+                self.look_again(self.settings.progress_check_interval);
+                return true;
+            }
+            JobsOnCluster::Known(jobs) => self.not_brought_back(&jobs),
+        };
+        if lost.is_empty() {
+            return false;
+        }
+        let message = format!(
+            "The change waits, because these jobs and their state would be lost with the cluster, which has no high \
+             availability: {}. {REMEDY}",
+            lost.join(", ")
+        );
+        self.hold("JobsWouldBeLost", message);
+        self.look_again(self.settings.reconcile_interval);
+        true
+    }
+
+    fn not_brought_back(&self, jobs: &[JobOverview]) -> Vec<String> {
+        let stateless = |job: &&JobOverview| {
+            let manager =
+                self.observed.session_jobs.iter().find(|one| one.job_id.as_ref() == Some(&job.job_id));
+            !manager.is_some_and(|manager| manager.stateless)
+        };
+        jobs.iter().filter(stateless).map(|job| format!("{} ({})", job.job_id, job.name)).collect()
+    }
+
+    /// The jobs that have not ended, as the JobManager said last. Where none is up there are none.
+    ///
+    /// A query that failed is not "no jobs" (the Java operator takes it for that), as long as the JobManager may still
+    /// answer; one that has not answered for `kubernetes.operator.resource.cleanup.timeout` is given up.
+    pub(super) fn jobs_on_cluster(&self) -> JobsOnCluster {
+        let Some(job_manager) = self.observed.job_manager.as_ref().filter(|one| one.is_available()) else {
+            return JobsOnCluster::Known(Vec::new());
+        };
+        let FlinkView { answer, failure } = &self.observed.flink;
+        if let Some(answer) = answer.as_ref().filter(|answer| answer.cluster == job_manager.uid) {
+            let live = answer.jobs.iter().filter(|job| !job.state.is_terminal());
+            return JobsOnCluster::Known(live.cloned().collect());
+        }
+        let silent_for =
+            failure.as_ref().map(|failure| self.now().duration_since(failure.since).unsigned_abs());
+        if silent_for.is_some_and(|silent_for| silent_for >= self.settings.cleanup_timeout) {
+            return JobsOnCluster::Known(Vec::new());
+        }
+        JobsOnCluster::Unknown
+    }
+}

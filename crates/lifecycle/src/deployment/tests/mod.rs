@@ -1,0 +1,14 @@
+//! Walks through the life of a FlinkDeployment.
+
+mod deletion;
+mod events;
+mod first_deployment;
+mod health;
+mod recovery;
+mod refusal;
+mod rollback;
+mod savepoints;
+mod sessions;
+mod suspension;
+mod upgrades;
+mod world;
