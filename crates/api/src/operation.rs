@@ -17,6 +17,8 @@ text_enum! {
         Cancelling = "CANCELLING",
         /// The cluster goes and comes back with the same spec.
         Restarting = "RESTARTING",
+        /// A cluster that never came up is being deleted, to make room for another one.
+        Withdrawing = "WITHDRAWING",
         /// The resource is being deleted, and its cluster with it.
         Deleting = "DELETING",
     }

@@ -4,7 +4,7 @@ use engine::ports::{ApiError, Kind, KubernetesApi, ObjectKey, Scope};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
 use kube::core::DynamicObject;
-use lifecycle::observed::{HaMetadata, JobManager, PodProblem};
+use lifecycle::observed::{HaMetadata, IngressView, JobManager, PodProblem};
 use lifecycle::{EventRecord, Reason};
 use serde::de::DeserializeOwned;
 
@@ -98,18 +98,18 @@ pub(crate) async fn told_exception(
     Ok(told.filter_map(time).max())
 }
 
-/// uid of the Ingress of the cluster's name, if `owner` owns it.
+/// The Ingress of the cluster's name, if `owner` owns it.
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn owned_ingress(
+pub(crate) async fn ingress(
     api: &dyn KubernetesApi,
     key: &ObjectKey,
     owner: &str,
-) -> Result<Option<String>, ApiError> {
-    let Some(ingress) = api.get(Kind::INGRESS, key).await? else { return Ok(None) };
+) -> Result<IngressView, ApiError> {
+    let Some(ingress) = api.get(Kind::INGRESS, key).await? else { return Ok(IngressView::Absent) };
     let ours = ingress.metadata.owner_references.iter().flatten().any(|reference| reference.uid == owner);
-    Ok(ingress.metadata.uid.filter(|_| ours))
+    Ok(ingress.metadata.uid.filter(|_| ours).map_or(IngressView::Absent, IngressView::Owned))
 }
 
 /// Those objects that are what they ought to be; the API server sends no others.

@@ -45,12 +45,13 @@ impl Memory {
         self.failure.as_ref().map(|failure| failure.retry_at.duration_since(now).unsigned_abs())
     }
 
-    pub(crate) fn failed(&mut self, action: String, message: String, generation: i64, now: Timestamp) {
+    pub(crate) fn failed(&mut self, failure: engine::executor::Failure, generation: i64, now: Timestamp) {
         let before = self.failure.take().filter(|before| before.generation == generation);
         let attempts = before.map_or(0, |before| before.effect.attempts).saturating_add(1);
         let wait = SignedDuration::try_from(back_off(attempts)).unwrap_or(SignedDuration::ZERO);
         let retry_at = now.checked_add(wait).unwrap_or(now);
-        let effect = EffectFailure { action, message, attempts };
+        let engine::executor::Failure { action, message, look_again: _, needs_user } = failure;
+        let effect = EffectFailure { action, message, attempts, needs_user };
         self.failure = Some(Failure { effect, generation, retry_at, trying: false });
     }
 
@@ -94,18 +95,27 @@ impl Memories {
 mod tests {
     use super::*;
 
+    fn refused() -> engine::executor::Failure {
+        engine::executor::Failure {
+            action: "create".to_owned(),
+            message: "no".to_owned(),
+            look_again: false,
+            needs_user: true,
+        }
+    }
+
     #[test]
     fn a_failure_is_reported_until_its_back_off_ends_or_the_spec_changes() {
         let start = Timestamp::from_second(1000).unwrap();
         let later = |seconds| start.checked_add(SignedDuration::from_secs(seconds)).unwrap();
         let mut memory = Memory::default();
-        memory.failed("create".to_owned(), "no".to_owned(), 1, start);
+        memory.failed(refused(), 1, start);
         assert_eq!(memory.failure(1, later(4)).map(|failure| failure.attempts), Some(1));
         assert_eq!(memory.failure(2, later(4)), None);
         assert_eq!(memory.failure(1, later(5)), None);
         memory.tries();
         assert_eq!(memory.failure(1, later(4)), None);
-        memory.failed("create".to_owned(), "no".to_owned(), 1, later(5));
+        memory.failed(refused(), 1, later(5));
         assert_eq!(memory.failure(1, later(6)).map(|failure| failure.attempts), Some(2));
         memory.succeeded();
         assert_eq!(memory.failure(1, later(6)), None);

@@ -13,7 +13,7 @@ use engine::queue::Outcome;
 use engine::resource::Resource;
 use flink_conf::OperatorDefaults;
 use lifecycle::deployment::exception_look_back;
-use lifecycle::observed::{FlinkView, JobManager};
+use lifecycle::observed::{FlinkView, IngressView, JobManager};
 use lifecycle::{Context, Observed, Requeue, decide, reads};
 use resources::OperatorFiles;
 
@@ -103,6 +103,12 @@ impl DeploymentReconciler {
         } else {
             identity
         };
+        if !recorded
+            && decision.effects.iter().any(needs_ground)
+            && !self.engine.status.is_current(&identity).await?
+        {
+            return Ok(Round::Again);
+        }
         self.engine.poller.set_plan(key, decision.poll);
 
         let works = decision.effects.iter().any(is_work);
@@ -125,7 +131,7 @@ impl DeploymentReconciler {
             }
             Some(failure) if failure.look_again => true,
             Some(failure) => {
-                memory.failed(failure.action, failure.message, generation, self.engine.clock.now());
+                memory.failed(failure, generation, self.engine.clock.now());
                 true
             }
         };
@@ -172,10 +178,10 @@ impl DeploymentReconciler {
         let (job_manager_pods, pods) =
             pods.map_or((None, Vec::new()), |(number, problems)| (Some(number), problems));
         let ha = if wanted.ha { known(key, live::ha_metadata(api, key).await) } else { None };
-        let owned_ingress = if wanted.ingress {
-            known(key, live::owned_ingress(api, key, uid).await).flatten()
+        let ingress = if wanted.ingress {
+            known(key, live::ingress(api, key, uid).await).unwrap_or_default()
         } else {
-            None
+            IngressView::Unread
         };
         let flink = job_manager
             .as_ref()
@@ -197,7 +203,7 @@ impl DeploymentReconciler {
             job_manager_pods,
             flink,
             ha,
-            owned_ingress,
+            ingress,
             session_jobs,
             created_attempt: memory.created_attempt.clone(),
             exceptions_reported,
@@ -251,6 +257,21 @@ fn no_status() -> api::FlinkDeploymentStatus {
 /// Whether an effect is more than telling.
 fn is_work(effect: &lifecycle::Effect) -> bool {
     !matches!(effect, lifecycle::Effect::Event(_))
+}
+
+/// Whether an effect does harm when it is decided from a resource that has changed since. Finalizers are only changed in
+/// the state that was seen.
+fn needs_ground(effect: &lifecycle::Effect) -> bool {
+    use lifecycle::Effect;
+    match effect {
+        Effect::Event(_) | Effect::AddFinalizer | Effect::RemoveFinalizer => false,
+        Effect::CreateCluster(_)
+        | Effect::Apply(_)
+        | Effect::Scale(_)
+        | Effect::Delete(_)
+        | Effect::RemoveData(_)
+        | Effect::Flink(_) => true,
+    }
 }
 
 /// The exception up to which all are told now. Those beyond the limit of one pass are told in the next.

@@ -238,7 +238,7 @@ async fn effects(bench: &mut Bench) -> Result<(), Failure> {
     let name = bench.key("deployment").name;
     let scale = |uid: &str, replicas: i32| {
         let object = ObjectReference::deployment("default", &name, Some(uid));
-        Effect::Scale(ScaleObject { object, replicas })
+        Effect::Scale(ScaleObject { object, resource_version: None, replicas })
     };
     let map = api
         .create(Kind::CONFIG_MAP, &bench.object(Kind::CONFIG_MAP, "map", json!({"data": {"a": "1"}})))
@@ -252,7 +252,11 @@ async fn effects(bench: &mut Bench) -> Result<(), Failure> {
         Effect::Event(event),
         scale("00000000-0000-0000-0000-000000000000", 5),
         scale(&uid, 0),
-        Effect::RemoveData(RemoveData { object, keys: vec!["a".to_owned(), "none".to_owned()] }),
+        Effect::RemoveData(RemoveData {
+            object,
+            resource_version: None,
+            keys: vec!["a".to_owned(), "none".to_owned()],
+        }),
     ];
     let performed = executor.perform(&resource, all).await;
     bench.checks.that("all effects are done", performed.failure.is_none(), &performed.failure);

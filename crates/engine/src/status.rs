@@ -78,6 +78,21 @@ impl StatusWriter {
         Ok(None)
     }
 
+    /// Whether the resource is still what the cache says: asked before something is done that no write of its status has
+    /// proven the ground of. An operator that was away, while another one went on, must not act on what it remembers.
+    ///
+    /// # Errors
+    /// Those of the API server.
+    pub async fn is_current(&self, resource: &Resource) -> Result<bool, ApiError> {
+        let found = self.api.get(resource.kind, &resource.key).await?;
+        let Some(stored) = found.filter(|it| it.metadata.uid.as_deref() == Some(&resource.uid)) else {
+            self.gone(resource);
+            return Ok(false);
+        };
+        let stored = self.known(stored);
+        Ok(stored.metadata.resource_version.as_deref() == Some(&resource.resource_version))
+    }
+
     fn known(&self, stored: DynamicObject) -> DynamicObject {
         self.caches.wrote(&stored);
         stored

@@ -108,6 +108,8 @@ pub struct DeleteObject {
 pub struct RemoveData {
     /// The ConfigMap.
     pub object: ObjectReference,
+    /// The state in which they are there: once somebody has changed it, they may mean something else.
+    pub resource_version: Option<String>,
     /// Keys of `data`.
     pub keys: Vec<String>,
 }
@@ -117,6 +119,8 @@ pub struct RemoveData {
 pub struct ScaleObject {
     /// What to scale.
     pub object: ObjectReference,
+    /// The state that was seen, if the change must not meet another one.
+    pub resource_version: Option<String>,
     /// How many replicas it shall have.
     pub replicas: i32,
 }

@@ -22,8 +22,8 @@ pub struct Observed {
     pub flink: FlinkView,
     /// HA metadata in Kubernetes; `None` when it was not read (see [`crate::reads`]).
     pub ha: Option<HaMetadata>,
-    /// uid of the Ingress of the cluster's name, if the FlinkDeployment owns it; read when [`crate::reads`] says so.
-    pub owned_ingress: Option<String>,
+    /// The Ingress of the cluster's name; read when [`crate::reads`] says so.
+    pub ingress: IngressView,
     /// FlinkSessionJobs that refer to this resource.
     pub session_jobs: Vec<SessionJob>,
     /// The attempt whose objects were all created by this process.
@@ -32,6 +32,18 @@ pub struct Observed {
     pub exceptions_reported: Option<i64>,
     /// The last failure of an effect of this resource, not yet recorded.
     pub failure: Option<EffectFailure>,
+}
+
+/// The Ingress of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IngressView {
+    /// It was not read.
+    #[default]
+    Unread,
+    /// There is none that the FlinkDeployment owns.
+    Absent,
+    /// The FlinkDeployment owns the one with this uid.
+    Owned(String),
 }
 
 /// A FlinkSessionJob, as far as its session cluster has to know it.
@@ -50,6 +62,8 @@ pub struct SessionJob {
 pub struct JobManager {
     /// Its uid.
     pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Option<String>,
     /// Generation of the FlinkDeployment that it was made from (Java operators write it too).
     pub generation: Option<i64>,
     /// Our identity of the deployment attempt; Deployments made by the Java operator have none.
@@ -60,6 +74,8 @@ pub struct JobManager {
     pub terminating: bool,
     /// Since when it is being deleted.
     pub terminating_since: Option<Timestamp>,
+    /// `spec.paused`: it was created and has not been allowed to start yet.
+    pub paused: bool,
     /// `spec.replicas`.
     pub desired_replicas: i32,
     /// `status.replicas`.
@@ -99,11 +115,13 @@ impl JobManager {
         });
         Self {
             uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone(),
             generation: annotation(GENERATION_ANNOTATION).and_then(|text| text.parse().ok()),
             attempt: annotation(resources::ATTEMPT_ANNOTATION).cloned(),
             owned: meta.owner_references.iter().flatten().any(|owner| owner.uid == owner_uid),
             terminating: meta.deletion_timestamp.is_some(),
             terminating_since: meta.deletion_timestamp.as_ref().map(|time| time.0),
+            paused: deployment.spec.as_ref().and_then(|spec| spec.paused).unwrap_or(false),
             desired_replicas: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
             replicas: status.and_then(|status| status.replicas).unwrap_or(0),
             available_replicas: status.and_then(|status| status.available_replicas).unwrap_or(0),
@@ -320,7 +338,7 @@ pub enum OperationResult {
 }
 
 /// Why a job failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FailureCause {
     /// The job asked about.
     pub job_id: String,
@@ -361,11 +379,23 @@ pub struct JobMetrics {
 pub struct HaMetadata {
     /// Its ConfigMaps, by name and uid.
     pub config_maps: Vec<(String, String)>,
-    /// Keys that hold job graphs, by name and uid of their ConfigMap: a JobManager that finds one recovers the old
-    /// program instead of running the new one.
-    pub job_graphs: Vec<(String, String, Vec<String>)>,
+    /// Programs of jobs.
+    pub job_graphs: Vec<JobGraphs>,
     /// Those of single jobs.
     pub jobs: Vec<HaJob>,
+}
+
+/// Programs of jobs in a ConfigMap: a JobManager that finds one recovers it instead of running the new program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobGraphs {
+    /// Name of the ConfigMap.
+    pub config_map: String,
+    /// uid of the ConfigMap.
+    pub uid: String,
+    /// The state in which the ConfigMap was read.
+    pub resource_version: Option<String>,
+    /// Keys of `data` that hold them.
+    pub keys: Vec<String>,
 }
 
 /// The ConfigMap of one job. It exists from the election of the job's leader on, and Flink removes it when the job has
@@ -410,7 +440,12 @@ impl HaMetadata {
             let graphs: Vec<String> =
                 keys().filter(|key| JOB_GRAPHS.iter().any(|prefix| key.starts_with(prefix))).collect();
             if !graphs.is_empty() {
-                metadata.job_graphs.push((name.clone(), uid.clone(), graphs));
+                metadata.job_graphs.push(JobGraphs {
+                    config_map: name.clone(),
+                    uid: uid.clone(),
+                    resource_version: map.metadata.resource_version.clone(),
+                    keys: graphs,
+                });
             }
             metadata.config_maps.push((name, uid));
         }
@@ -444,4 +479,6 @@ pub struct EffectFailure {
     pub message: String,
     /// How often it has failed in a row, from 1.
     pub attempts: u32,
+    /// Whether a repeat fails as well, until somebody changes something.
+    pub needs_user: bool,
 }

@@ -35,13 +35,15 @@ macro_rules! cached_resource {
 
 cached_resource!(FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot);
 
-/// Kept without its pod template and selector: metadata, `spec.replicas` and status are all that is looked at.
+/// Kept without its pod template and selector: metadata, `spec.replicas`, `spec.paused` and status are all that is looked at.
 impl Cached for Deployment {
     fn decode(object: DynamicObject) -> Result<Self, DecodeError> {
         let mut object = without_bookkeeping(object);
-        let replicas = object.data.pointer("/spec/replicas").cloned().unwrap_or(Value::Null);
+        let part = |pointer: &str| object.data.pointer(pointer).cloned().unwrap_or(Value::Null);
+        let (replicas, paused) = (part("/spec/replicas"), part("/spec/paused"));
         if let Some(data) = object.data.as_object_mut() {
-            data.insert("spec".to_owned(), json!({"replicas": replicas, "selector": {}, "template": {}}));
+            let kept = json!({"replicas": replicas, "paused": paused, "selector": {}, "template": {}});
+            data.insert("spec".to_owned(), kept);
         }
         api::decode(object)
     }

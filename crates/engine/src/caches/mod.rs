@@ -54,12 +54,13 @@ impl Caches {
         }
     }
 
-    /// Takes the answer to a write of ours at once, so that what follows sees it. Wakes nobody.
+    /// Takes the answer to a read or write of ours at once, so that what follows sees it. Wakes nobody: so a resource
+    /// that is new, or another one of the same name, is left to the watch, which wakes whoever looks after it.
     pub fn wrote(&self, object: &DynamicObject) {
         match Kind::of(object) {
-            Some(Kind::FLINK_DEPLOYMENT) => drop(self.flink_deployments.put(object.clone())),
-            Some(Kind::FLINK_SESSION_JOB) => drop(self.flink_session_jobs.put(object.clone())),
-            Some(Kind::FLINK_STATE_SNAPSHOT) => drop(self.flink_state_snapshots.put(object.clone())),
+            Some(Kind::FLINK_DEPLOYMENT) => update(&self.flink_deployments, object),
+            Some(Kind::FLINK_SESSION_JOB) => update(&self.flink_session_jobs, object),
+            Some(Kind::FLINK_STATE_SNAPSHOT) => update(&self.flink_state_snapshots, object),
             Some(Kind::DEPLOYMENT) => drop(self.job_managers.put(object.clone())),
             Some(_) | None => {}
         }
@@ -147,6 +148,13 @@ fn state<T: Cached>(
         Entry::Bad(undecodable) => undecodable.object.data.get("status").cloned(),
     };
     Some(State { metadata: entry.metadata().clone(), status })
+}
+
+fn update<T: Cached>(cache: &Cache<T>, object: &DynamicObject) {
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    if cache.get_by_uid(&ObjectKey::of(&object.metadata), uid).is_some() {
+        drop(cache.put(object.clone()));
+    }
 }
 
 fn feed<T: Cached>(

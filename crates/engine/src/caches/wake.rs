@@ -170,7 +170,10 @@ fn looks_different(change: &Change<Deployment>) -> bool {
     if old.metadata.owner_references != new.metadata.owner_references {
         return true;
     }
-    JobManager::from_deployment(old, "") != JobManager::from_deployment(new, "")
+    // Every change has a version of its own.
+    let seen =
+        |deployment| JobManager { resource_version: None, ..JobManager::from_deployment(deployment, "") };
+    seen(old) != seen(new)
 }
 
 /// The FlinkDeployment that a JobManager Deployment belongs to: its owner, or else the one named by label `app`, as

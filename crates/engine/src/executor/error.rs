@@ -38,6 +38,9 @@ pub enum EffectErrorKind {
     /// The object of that name is still being deleted.
     #[error("the earlier object of that name is still being deleted")]
     Terminating,
+    /// The Deployment that an object was to belong to is another one by now.
+    #[error("the Deployment was replaced meanwhile")]
+    Replaced,
     /// The resource on whose behalf the effect is wanted is gone or is being deleted.
     #[error("the resource is gone or is being deleted")]
     ResourceGone,
@@ -77,7 +80,7 @@ impl EffectErrorKind {
                 flink_client::ErrorClass::TellUser => ErrorClass::TellUser,
             },
             Self::Terminating => ErrorClass::Retry,
-            Self::ResourceGone => ErrorClass::LookAgain,
+            Self::ResourceGone | Self::Replaced => ErrorClass::LookAgain,
             Self::Foreign { .. }
             | Self::UnknownKind { .. }
             | Self::Identifier(_)
@@ -90,7 +93,7 @@ impl EffectErrorKind {
     /// knows better is told by the next poll, so a failed call to it waits like any other failure.
     fn look_again(&self) -> bool {
         match self {
-            Self::Kubernetes(ApiError::Conflict { .. }) | Self::ResourceGone => true,
+            Self::Kubernetes(ApiError::Conflict { .. }) | Self::ResourceGone | Self::Replaced => true,
             Self::Kubernetes(_)
             | Self::Flink(_)
             | Self::Foreign { .. }
@@ -100,6 +103,12 @@ impl EffectErrorKind {
             | Self::Choice { .. }
             | Self::Address(_) => false,
         }
+    }
+
+    /// Whether a repeat fails as well, until somebody changes something. What is not found when it is applied is the
+    /// kind itself.
+    fn needs_user(&self) -> bool {
+        self.class() == ErrorClass::TellUser || matches!(self, Self::Kubernetes(ApiError::NotFound { .. }))
     }
 
     /// With what was tried.
@@ -116,6 +125,7 @@ impl EffectError {
             action: self.action.clone(),
             message: self.kind.to_string(),
             look_again: self.kind.look_again(),
+            needs_user: self.kind.needs_user(),
         }
     }
 }

@@ -51,7 +51,9 @@ impl Executor {
     }
 
     async fn read(&self, resource: &Resource) -> Result<Option<ObjectMeta>, ApiError> {
-        let Some(object) = self.api.get(resource.kind, &resource.key).await? else {
+        let found = self.api.get(resource.kind, &resource.key).await?;
+        let same = |object: &kube::core::DynamicObject| object.metadata.uid.as_deref() == Some(&resource.uid);
+        let Some(object) = found.filter(same) else {
             self.caches.gone(resource.kind, &resource.key, &resource.uid);
             return Ok(None);
         };

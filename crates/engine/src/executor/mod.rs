@@ -44,6 +44,8 @@ pub struct Failure {
     pub message: String,
     /// Whether the world was not as the decision took it to be: then it is made again at once, without telling anybody.
     pub look_again: bool,
+    /// Whether a repeat fails as well, until somebody changes something.
+    pub needs_user: bool,
 }
 
 /// Performs effects.

@@ -15,6 +15,14 @@ fn kind_of(reference: &ObjectReference) -> Result<Kind, EffectErrorKind> {
     })
 }
 
+/// The kind of an object; only those that the operator creates are known.
+pub(super) fn known_kind(object: &DynamicObject) -> Result<Kind, EffectErrorKind> {
+    Kind::of(object).ok_or_else(|| {
+        let kube::core::TypeMeta { api_version, kind } = object.types.clone().unwrap_or_default();
+        EffectErrorKind::UnknownKind { api_version, kind }
+    })
+}
+
 fn key_of(reference: &ObjectReference) -> ObjectKey {
     ObjectKey::new(&reference.namespace, &reference.name)
 }
@@ -25,45 +33,67 @@ impl Executor {
         let types = object.types.clone().unwrap_or_default();
         let action = format!("apply {} {}", types.kind, ObjectKey::of(&object.metadata));
         let apply = async {
-            let Some(kind) = Kind::of(object) else {
-                let kube::core::TypeMeta { api_version, kind } = types;
-                return Err(EffectErrorKind::UnknownKind { api_version, kind });
-            };
-            let applied = self.api.apply(kind, object).await?;
+            let applied = self.api.apply(known_kind(object)?, object).await?;
             self.caches.wrote(&applied);
             Ok(())
         };
-        apply.await.map_err(|kind| kind.during(action))
+        apply.await.map_err(|kind: EffectErrorKind| kind.during(action))
     }
 
     /// Sets `spec.replicas`. What is gone, or is another object by now, needs no replicas.
     pub(super) async fn scale(&self, scale: &ScaleObject) -> Result<(), EffectError> {
-        let ScaleObject { object, replicas } = scale;
+        let ScaleObject { object, resource_version, replicas } = scale;
         let action = format!("scale {} {} to {replicas}", object.kind, key_of(object));
-        let part = json!({ "spec": { "replicas": replicas } });
+        let part =
+            json!({ "metadata": { "resourceVersion": resource_version }, "spec": { "replicas": replicas } });
         self.change(object, part).await.map_err(|kind| kind.during(action))
     }
 
     /// Takes keys out of a ConfigMap. Nothing is left to take out of what is gone, or is another object by now.
     pub(super) async fn remove_data(&self, remove: &RemoveData) -> Result<(), EffectError> {
-        let RemoveData { object, keys } = remove;
+        let RemoveData { object, resource_version, keys } = remove;
         let action = format!("remove {} from {} {}", keys.join(", "), object.kind, key_of(object));
         let nulls: Map<String, Value> = keys.iter().map(|key| (key.clone(), Value::Null)).collect();
-        self.change(object, json!({ "data": nulls })).await.map_err(|kind| kind.during(action))
+        let part = json!({ "metadata": { "resourceVersion": resource_version }, "data": nulls });
+        self.change(object, part).await.map_err(|kind| kind.during(action))
     }
 
     /// Changes a part of the object that is meant, if it is still there.
     async fn change(&self, object: &ObjectReference, mut part: Value) -> Result<(), EffectErrorKind> {
-        if let (Some(uid), Some(part)) = (&object.uid, part.as_object_mut()) {
-            part.insert("metadata".to_owned(), json!({ "uid": uid }));
+        let kind = kind_of(object)?;
+        if let Some(uid) = &object.uid {
+            part["metadata"]["uid"] = json!(uid);
         }
-        match self.api.patch(kind_of(object)?, &key_of(object), &part).await {
-            Ok(changed) => self.caches.wrote(&changed),
-            Err(ApiError::NotFound { .. }) => {}
-            Err(ApiError::Conflict { .. }) if object.uid.is_some() => {}
-            Err(error) => return Err(error.into()),
+        match self.api.patch(kind, &key_of(object), &part).await {
+            Ok(changed) => {
+                self.caches.wrote(&changed);
+                Ok(())
+            }
+            Err(error) => self.unless_gone(kind, object, error).await,
         }
-        Ok(())
+    }
+
+    /// The error of a call, unless the object that it was meant for is gone, or its name belongs to another one.
+    async fn unless_gone(
+        &self,
+        kind: Kind,
+        object: &ObjectReference,
+        error: ApiError,
+    ) -> Result<(), EffectErrorKind> {
+        match (&error, &object.uid) {
+            (ApiError::NotFound { .. }, _) => Ok(()),
+            (ApiError::Conflict { .. }, Some(uid)) => {
+                let found = self.api.get(kind, &key_of(object)).await?;
+                match found.filter(|found| found.metadata.uid.as_ref() == Some(uid)) {
+                    Some(same) => {
+                        self.caches.wrote(&same);
+                        Err(error.into())
+                    }
+                    None => Ok(()),
+                }
+            }
+            _ => Err(error.into()),
+        }
     }
 
     /// Deletes an object. What is gone, or is another object by now, is deleted.
@@ -73,10 +103,10 @@ impl Executor {
         let action = format!("delete {} {key}", object.kind);
         let delete = async {
             let options = DeleteOptions { uid: object.uid.clone(), propagation: *propagation };
-            match self.api.delete(kind_of(object)?, &key, &options).await {
-                Ok(()) | Err(ApiError::NotFound { .. }) => Ok(()),
-                Err(ApiError::Conflict { .. }) if object.uid.is_some() => Ok(()),
-                Err(error) => Err(error.into()),
+            let kind = kind_of(object)?;
+            match self.api.delete(kind, &key, &options).await {
+                Ok(()) => Ok(()),
+                Err(error) => self.unless_gone(kind, object, error).await,
             }
         };
         delete.await.map_err(|kind: EffectErrorKind| kind.during(action))

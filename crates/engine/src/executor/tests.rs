@@ -11,6 +11,7 @@ use resources::{ATTEMPT_ANNOTATION, ClusterObjects};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::executor::error::EffectErrorKind;
 use crate::flink::FlinkAddresses;
 use crate::ports::{ApiError, Kind, ObjectKey, WatchEvent};
 use crate::testing::{Cluster, TestClock};
@@ -63,6 +64,12 @@ impl Bench {
         caches.apply(KIND, None, WatchEvent::Applied(object.clone()));
         let resource = Resource::new(KIND, &object.metadata);
         Self { cluster, caches, flink, executor, resource }
+    }
+
+    /// The status of the resource says that this attempt is under way.
+    fn record(&self, attempt: &str) {
+        let status = json!({"operation": {"kind": "DEPLOYING", "attempt": attempt}});
+        self.cluster.put(KIND, "app", |it| it.data = json!({"status": status}));
     }
 
     async fn perform(&self, effect: Effect) -> Performed {
@@ -180,7 +187,9 @@ fn cluster_objects(bench: &Bench, attempt: &str) -> ClusterObjects {
     ClusterObjects { deployment, dependents: vec![service, config] }
 }
 
+/// The attempt is recorded, as it is before anything is created.
 fn create(bench: &Bench, attempt: &str) -> Effect {
+    bench.record(attempt);
     Effect::CreateCluster(Box::new(cluster_objects(bench, attempt)))
 }
 
@@ -193,8 +202,12 @@ async fn a_cluster_is_its_deployment_first_and_then_what_it_owns() {
     let bench = Bench::new();
     let performed = bench.perform(create(&bench, "a1")).await;
     assert_eq!((performed.created_attempt.as_deref(), performed.failure), (Some("a1"), None));
-    assert_eq!(bench.cluster.calls(), ["create Deployment", "apply Service", "apply ConfigMap"]);
+    let started = ["get FlinkDeployment", "patch Deployment"];
+    let calls = [&["create Deployment", "create Service", "create ConfigMap"], &started[..]].concat();
+    assert_eq!(bench.cluster.calls(), calls);
+    assert_eq!(bench.cluster.bodies()[0]["spec"], json!({"replicas": 1, "paused": true}));
     let deployment = bench.cluster.objects(Kind::DEPLOYMENT).remove(0);
+    assert_eq!(deployment.data["spec"], json!({"replicas": 1}), "it may start");
     for object in bench.cluster.objects(Kind::CONFIG_MAP).iter().chain(&bench.cluster.objects(Kind::SERVICE))
     {
         assert_eq!(owner_uids(object), [deployment.metadata.uid.clone().unwrap()]);
@@ -212,7 +225,7 @@ async fn the_same_attempt_again_goes_on_where_it_stopped() {
     let performed = bench.perform(create(&bench, "a1")).await;
     assert_eq!(performed.created_attempt.as_deref(), Some("a1"));
     let calls = bench.cluster.calls();
-    assert_eq!(calls, ["create Deployment", "get Deployment", "apply Service", "apply ConfigMap"]);
+    assert_eq!(calls[..4], ["create Deployment", "get Deployment", "create Service", "create ConfigMap"]);
     let deployment = bench.cluster.objects(Kind::DEPLOYMENT).remove(0);
     let config = bench.cluster.objects(Kind::CONFIG_MAP).remove(0);
     assert_eq!(owner_uids(&config), [deployment.metadata.uid.unwrap()]);
@@ -223,15 +236,59 @@ async fn a_dependent_that_fails_ends_the_effect_and_the_next_try_completes_it() 
     let bench = Bench::new();
     bench
         .cluster
-        .fail_next("apply ConfigMap", ApiError::from_status(403, "Forbidden", "quota exceeded", None));
+        .fail_next("create ConfigMap", ApiError::from_status(403, "Forbidden", "quota exceeded", None));
     let performed = bench.perform(create(&bench, "a1")).await;
     assert_eq!(performed.created_attempt, None);
     let failure = performed.failure.unwrap();
     assert_eq!(
         (failure.action.as_str(), failure.message.as_str()),
-        ("apply ConfigMap ns/flink-config-app", "quota exceeded")
+        ("create ConfigMap ns/flink-config-app", "quota exceeded")
     );
     assert_eq!(bench.perform(create(&bench, "a1")).await.created_attempt.as_deref(), Some("a1"));
+}
+
+#[tokio::test]
+async fn what_an_earlier_deployment_left_behind_is_replaced() {
+    let bench = Bench::new();
+    bench.cluster.put(Kind::CONFIG_MAP, "flink-config-app", |it| it.data = json!({"data": {"old": "1"}}));
+    bench.does(create(&bench, "a1")).await;
+    let deployment = bench.cluster.objects(Kind::DEPLOYMENT).remove(0);
+    let config = bench.cluster.objects(Kind::CONFIG_MAP).remove(0);
+    assert_eq!(owner_uids(&config), [deployment.metadata.uid.unwrap()]);
+    assert_eq!(config.data["data"], json!({"attempt": "a1"}));
+}
+
+/// An operator stood still before it created the Deployment, and another one has gone on meanwhile.
+#[tokio::test]
+async fn what_is_not_recorded_any_more_never_starts() {
+    let bench = Bench::new();
+    let late = create(&bench, "a1");
+    bench.record("a2");
+    let failure = bench.fails(late).await;
+    assert!(failure.look_again, "{failure:?}");
+    assert_eq!(bench.cluster.objects(Kind::DEPLOYMENT)[0].data["spec"]["paused"], true);
+}
+
+#[tokio::test]
+async fn a_resource_that_is_gone_gets_no_cluster() {
+    let bench = Bench::new();
+    let late = create(&bench, "a1");
+    bench.cluster.clear(KIND);
+    assert!(bench.fails(late).await.look_again);
+    assert_eq!(bench.cluster.objects(Kind::DEPLOYMENT)[0].data["spec"]["paused"], true);
+}
+
+/// An operator stood still between the Deployment and its dependents, and another one has replaced them.
+#[tokio::test]
+async fn dependents_of_a_newer_deployment_are_not_taken_from_it() {
+    let bench = Bench::new();
+    bench.does(create(&bench, "a2")).await;
+    let before = bench.cluster.objects(Kind::SERVICE);
+    let old = cluster_objects(&bench, "a1");
+    let service = old.dependents_owned_by("uid of an old Deployment").remove(0);
+    let taken = bench.executor.create_dependent(&old, "uid of an old Deployment", &service).await;
+    assert!(matches!(taken, Err(EffectErrorKind::Replaced)), "{taken:?}");
+    assert_eq!(bench.cluster.objects(Kind::SERVICE), before);
 }
 
 #[tokio::test]
@@ -289,7 +346,7 @@ async fn scaling_changes_only_the_object_that_is_meant() {
         .put(Kind::DEPLOYMENT, "app", |it| it.data = json!({"spec": {"replicas": 1, "paused": true}}));
     let scale = |uid: &str| {
         let object = ObjectReference::deployment("ns", "app", Some(uid));
-        Effect::Scale(ScaleObject { object, replicas: 0 })
+        Effect::Scale(ScaleObject { object, resource_version: None, replicas: 0 })
     };
     bench.does(scale("another uid")).await;
     assert_eq!(bench.cluster.objects(Kind::DEPLOYMENT)[0].data["spec"]["replicas"], 1);
@@ -303,6 +360,24 @@ async fn scaling_changes_only_the_object_that_is_meant() {
 }
 
 #[tokio::test]
+async fn a_conflict_over_the_object_that_is_meant_is_no_success() {
+    let bench = Bench::new();
+    bench.cluster.put(Kind::CONFIG_MAP, "ha", |it| it.data = json!({"data": {"jobGraph-a": "x"}}));
+    let conflict = || ApiError::from_status(409, "Conflict", "the object has been modified", None);
+    let object = ObjectReference::config_map("ns", "ha", Some("uid-of-ha"));
+    let keys = vec!["jobGraph-a".to_owned()];
+    bench.cluster.fail_next("patch ConfigMap", conflict());
+    let remove = RemoveData { object: object.clone(), resource_version: None, keys: keys.clone() };
+    assert!(bench.fails(Effect::RemoveData(remove)).await.look_again);
+    bench.cluster.fail_next("delete ConfigMap", conflict());
+    let delete = DeleteObject { object: object.clone(), propagation: Propagation::Background };
+    assert!(bench.fails(Effect::Delete(delete)).await.look_again);
+    let stale = RemoveData { object, resource_version: Some("0".to_owned()), keys };
+    assert!(bench.fails(Effect::RemoveData(stale)).await.look_again);
+    assert_eq!(bench.cluster.objects(Kind::CONFIG_MAP)[0].data, json!({"data": {"jobGraph-a": "x"}}));
+}
+
+#[tokio::test]
 async fn keys_are_taken_out_of_a_config_map() {
     let bench = Bench::new();
     bench
@@ -311,6 +386,7 @@ async fn keys_are_taken_out_of_a_config_map() {
     let object = ObjectReference::config_map("ns", "ha", Some("uid-of-ha"));
     let remove = Effect::RemoveData(RemoveData {
         object,
+        resource_version: None,
         keys: vec!["jobGraph-a".to_owned(), "jobGraph-b".to_owned()],
     });
     bench.does(remove.clone()).await;

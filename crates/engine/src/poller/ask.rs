@@ -255,14 +255,15 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Only a job that has failed has a cause.
+    /// Only a job that has failed has a cause; one that Flink does not know is an empty chain.
     async fn failure_cause(&mut self, job_id: &str) -> Result<(), Unanswered> {
         if self.state(job_id) != Some(api::JobStatusState::Failed) {
             return Ok(());
         }
         let result = self.cluster()?.job_result(&job_id.parse()?).await?;
-        if let Some(cause) = result.and_then(|result| result.failure_cause) {
-            let chain = java_trace::causes(&redact(&cause.stack_trace));
+        if let Some(result) = result {
+            let trace = result.failure_cause.map(|cause| cause.stack_trace).unwrap_or_default();
+            let chain = java_trace::causes(&redact(&trace));
             self.answer.failure_cause = Some(FailureCause { job_id: job_id.to_owned(), chain });
         }
         Ok(())

@@ -69,6 +69,7 @@ fn under_way(pass: &Pass<'_>) -> Option<Hold> {
         Stage::Stopping => ("StoppingJob", "The job is being stopped with a savepoint first."),
         Stage::Cancelling => ("CancellingJob", "The job is being cancelled first."),
         Stage::Restarting => ("Restarting", "The cluster is being restarted first."),
+        Stage::Withdrawing => ("ReplacingCluster", "The cluster that never came up goes first."),
         Stage::Stopped => ("ReplacingCluster", "The old cluster goes first."),
         Stage::Deployed | Stage::Suspended => ("Pending", "The change was not looked at yet."),
     };

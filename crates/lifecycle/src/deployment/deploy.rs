@@ -12,7 +12,7 @@ use super::restore::{Ha, LAST_STATE_MARKER, Source};
 use super::upgrade::Restore;
 use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation, RemoveData};
 use crate::event::{Component, EventRecord, Reason};
-use crate::observed::JobManager;
+use crate::observed::{IngressView, JobGraphs, JobManager};
 
 /// Key with which a user fixes the job id.
 const JOB_ID_KEY: &str = "$internal.pipeline.job-id";
@@ -134,6 +134,16 @@ impl Pass<'_> {
         }
     }
 
+    /// The Ingress of a deployed cluster, where its creation or deletion failed when the cluster was created.
+    pub(super) fn mend_ingress(&mut self) {
+        let wanted = self.deployed_spec().is_some_and(|spec| spec.ingress.is_some());
+        match &self.observed.ingress {
+            IngressView::Absent if wanted => self.publish_ingress(),
+            IngressView::Owned(_) if !wanted => self.publish_ingress(),
+            IngressView::Absent | IngressView::Owned(_) | IngressView::Unread => {}
+        }
+    }
+
     /// The Ingress of the REST API, as wanted by the spec that is deployed; one that is wanted no longer goes.
     fn publish_ingress(&mut self) {
         let wanted = self.deployed_spec().and_then(|spec| spec.ingress);
@@ -147,7 +157,7 @@ impl Pass<'_> {
             return;
         }
         let Some(wanted) = wanted else {
-            if let Some(uid) = self.observed.owned_ingress.clone() {
+            if let IngressView::Owned(uid) = self.observed.ingress.clone() {
                 let object = ObjectReference::new(
                     "networking.k8s.io/v1",
                     "Ingress",
@@ -177,9 +187,10 @@ impl Pass<'_> {
             return;
         }
         let graphs = self.observed.ha.iter().flat_map(|ha| ha.job_graphs.iter());
-        for (name, uid, keys) in graphs {
-            let object = ObjectReference::config_map(self.namespace, name, Some(uid));
-            self.effects.push(Effect::RemoveData(RemoveData { object, keys: keys.clone() }));
+        for JobGraphs { config_map, uid, resource_version, keys } in graphs {
+            let object = ObjectReference::config_map(self.namespace, config_map, Some(uid));
+            let (resource_version, keys) = (resource_version.clone(), keys.clone());
+            self.effects.push(Effect::RemoveData(RemoveData { object, resource_version, keys }));
         }
     }
 

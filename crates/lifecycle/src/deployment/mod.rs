@@ -9,6 +9,7 @@
 //! | Deploying | `operation: DEPLOYING` with the attempt | the Deployment carries the attempt and all objects exist |
 //! | Deployed | state DEPLOYED or ROLLED_BACK | the spec changes, the cluster is lost, a rollback is due |
 //! | Stopping, Cancelling | `operation` with trigger id and job id | Flink says how it ended |
+//! | Withdrawing | `operation: WITHDRAWING` | the cluster, which never came up, is gone, or came up after all |
 //! | Restarting | `operation: RESTARTING` | the old cluster is gone |
 //! | Stopped | state UPGRADING or ROLLING_BACK, recorded job suspended | the old cluster is gone |
 //! | Suspended | state DEPLOYED, recorded job suspended | the user wants it to run |
@@ -45,6 +46,7 @@ mod teardown;
 mod tests;
 pub mod upgrade;
 mod validation;
+mod withdrawal;
 
 pub use observation::exception_look_back;
 
@@ -104,7 +106,10 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
     let available = job_manager.is_some_and(JobManager::is_available);
     Reads {
         job_manager: !steady,
-        pods: !available || changed || matches!(pass.stage(), Stage::Stopped | Stage::Restarting),
+        pods: !steady
+            && (!available
+                || changed
+                || matches!(pass.stage(), Stage::Stopped | Stage::Restarting | Stage::Withdrawing)),
         ha: !steady,
         ingress: !deleting && !steady && pass.settings.manage_ingress,
     }
@@ -181,8 +186,12 @@ impl Pass<'_> {
             Stage::Stopping => self.follow_savepoint(),
             Stage::Cancelling => self.follow_cancel(),
             Stage::Restarting => self.follow_restart(),
+            Stage::Withdrawing => self.follow_withdrawal(),
             Stage::Stopped => self.replace_cluster(),
-            Stage::Deployed => self.keep_or_change(),
+            Stage::Deployed => {
+                self.mend_ingress();
+                self.keep_or_change();
+            }
             Stage::Suspended => self.stay_suspended_or_resume(),
         }
         self.schedule();
@@ -204,6 +213,7 @@ impl Pass<'_> {
             | Stage::Stopping
             | Stage::Cancelling
             | Stage::Restarting
+            | Stage::Withdrawing
             | Stage::Stopped => self.settings.progress_check_interval,
         };
         self.look_again(delay);
@@ -220,20 +230,22 @@ impl Pass<'_> {
     /// Whether nothing has to be read about a resource whose spec has not changed.
     fn is_steady(&self, job_manager: Option<&JobManager>) -> bool {
         match self.stage() {
-            Stage::Suspended => true,
+            Stage::Suspended => self.wants_suspended(),
             Stage::Deployed => {
                 let rests = match job_manager {
                     Some(job_manager) => job_manager.is_available(),
                     // Removed after its time.
                     None => self.job_ended(),
                 };
-                rests && self.is_settled() && self.stored_illness().is_none()
+                let well = self.status.error.is_none() && self.stored_illness().is_none();
+                rests && well && self.is_settled()
             }
             Stage::Fresh
             | Stage::Deploying
             | Stage::Stopping
             | Stage::Cancelling
             | Stage::Restarting
+            | Stage::Withdrawing
             | Stage::Stopped => false,
         }
     }

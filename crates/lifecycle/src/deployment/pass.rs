@@ -33,6 +33,8 @@ pub(super) enum Stage {
     Cancelling,
     /// The cluster goes, and comes back with the same spec.
     Restarting,
+    /// A cluster that never came up goes.
+    Withdrawing,
     /// The old job has ended and what to restore is recorded; its cluster goes, then the next one comes.
     Stopped,
     /// A cluster runs the recorded spec.
@@ -132,6 +134,7 @@ impl<'a> Pass<'a> {
             Some(OperationKind::Stopping) => return Stage::Stopping,
             Some(OperationKind::Cancelling) => return Stage::Cancelling,
             Some(OperationKind::Restarting) => return Stage::Restarting,
+            Some(OperationKind::Withdrawing) => return Stage::Withdrawing,
             Some(OperationKind::Deleting) | None => {}
         }
         let suspended =
@@ -201,7 +204,9 @@ impl<'a> Pass<'a> {
         let rolled = match self.reconciliation_state() {
             ReconciliationState::RolledBack => true,
             // What failed is still there while it is being cancelled.
-            ReconciliationState::RollingBack => self.stage() != Stage::Cancelling,
+            ReconciliationState::RollingBack => {
+                !matches!(self.stage(), Stage::Cancelling | Stage::Withdrawing)
+            }
             ReconciliationState::Upgrading | ReconciliationState::Deployed => false,
         };
         if rolled && let Some(stable) = self.last_stable() {

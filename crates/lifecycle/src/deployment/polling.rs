@@ -23,7 +23,12 @@ impl Pass<'_> {
         let Some(job_manager) = &self.observed.job_manager else { return };
         let expected = match self.stage() {
             Stage::Deployed | Stage::Stopping | Stage::Cancelling => true,
-            Stage::Fresh | Stage::Deploying | Stage::Restarting | Stage::Stopped | Stage::Suspended => false,
+            Stage::Fresh
+            | Stage::Deploying
+            | Stage::Restarting
+            | Stage::Withdrawing
+            | Stage::Stopped
+            | Stage::Suspended => false,
         };
         if !expected || !job_manager.is_available() {
             return;

@@ -6,11 +6,12 @@ use super::failure::class;
 use super::pass::{Pass, Sight};
 use super::restore::{Ha, Source};
 use crate::event::{Component, EventRecord, Reason};
+use crate::observed::JobManager;
 
 impl Pass<'_> {
     /// Everything that is done without a change of the spec.
     pub(super) fn keep_running(&mut self) {
-        if self.restarts_failed_job() || self.restarts_unhealthy_job() {
+        if self.removes_what_nobody_started() || self.restarts_failed_job() || self.restarts_unhealthy_job() {
             return;
         }
         if self.job_manager_status() == Jm::Missing && !self.job_ended() {
@@ -20,6 +21,15 @@ impl Pass<'_> {
         } else if self.sight == Sight::Lost {
             self.explain_lost_job();
         }
+    }
+
+    /// A Deployment that was created and never allowed to start, while another one is recorded as deployed: an operator
+    /// that was replaced has sent it too late, and ended.
+    fn removes_what_nobody_started(&mut self) -> bool {
+        let idle = |it: &JobManager| it.paused && it.attempt.is_some() && it.owned && it.replicas == 0;
+        let Some(job_manager) = self.observed.job_manager.clone().filter(idle) else { return false };
+        self.delete_unstarted(&job_manager);
+        true
     }
 
     /// The JobManager does not know the job any more, so the job has ended, and nobody has seen how. Whether it is to run

@@ -14,15 +14,30 @@ impl Pass<'_> {
         }
         let Some(stable) = self.last_stable() else { return false };
         let failed = std::mem::replace(&mut self.spec, stable.spec);
-        let Some((stop, restore)) = self.rollback_plan() else {
+        let withdraws = self.never_came_up();
+        let plan = self.rollback_plan();
+        if plan.is_none() && !withdraws {
             self.spec = failed;
             return false;
-        };
+        }
         self.reconciliation().state = Some(ReconciliationState::RollingBack);
         let message = "Rolling back failed deployment.";
         self.event(EventRecord::normal(Reason::Rollback, Component::JobManagerDeployment, message));
-        self.stop_job(stop, restore);
+        match plan {
+            Some((stop, restore)) if !withdraws => self.stop_job(stop, restore),
+            Some(_) | None => self.withdraw(),
+        }
         true
+    }
+
+    /// Whether nothing of the failed spec ever ran, and what it was to be started from is known.
+    fn never_came_up(&self) -> bool {
+        self.is_application()
+            && self.recorded_mode() != UpgradeMode::Stateless
+            && self.job_state() != Some(JobStatusState::Failed)
+            && self.never_started()
+            && self.known_state() == KnownState::Known
+            && !self.has_ha_checkpoint()
     }
 
     fn rollback_is_due(&self) -> bool {
@@ -38,10 +53,24 @@ impl Pass<'_> {
         if !stable_runs || stable.spec.flink_version != self.spec.flink_version {
             return false;
         }
+        if self.may_run_unseen() {
+            return false;
+        }
         let recorded =
             self.status.reconciliation_status.as_ref().and_then(|all| all.reconciliation_timestamp);
         let readiness = i64::try_from(self.settings.readiness_timeout.as_millis()).unwrap_or(i64::MAX);
         self.now().as_millisecond() > recorded.unwrap_or_default().saturating_add(readiness)
+    }
+
+    /// Whether the JobManager is up and nobody has asked its Flink yet: the operator was away, and what came up meanwhile
+    /// is not rolled back unseen.
+    fn may_run_unseen(&self) -> bool {
+        let Some(job_manager) = self.observed.job_manager.as_ref().filter(|it| it.is_available()) else {
+            return false;
+        };
+        let flink = &self.observed.flink;
+        let answered = flink.answer.as_ref().is_some_and(|answer| answer.cluster == job_manager.uid);
+        !answered && flink.failure.is_none()
     }
 
     /// How the failed deployment ends, and what the stable one starts from; `None` when its state cannot be had.
@@ -60,9 +89,6 @@ impl Pass<'_> {
             return eligible.then_some((stop, Restore::Stateless));
         }
         if self.job_state() == Some(JobStatusState::Failed) && known {
-            return Some((Stop::Nothing, Restore::Savepoint));
-        }
-        if self.never_started() && known && !self.has_ha_checkpoint() {
             return Some((Stop::Nothing, Restore::Savepoint));
         }
         if !self.has_ha_job() {

@@ -10,6 +10,9 @@ use super::pass::Pass;
 use crate::effect::Effect;
 use crate::event::{Component, EventRecord, Reason};
 
+/// How often a FlinkStateSnapshot is tried to be created while the job stands still.
+const TRIES: u32 = 3;
+
 impl Pass<'_> {
     /// Makes a savepoint known whose path is recorded now. Returns whether that takes another round.
     ///
@@ -32,10 +35,13 @@ impl Pass<'_> {
         true
     }
 
-    /// Whether a savepoint was taken whose FlinkStateSnapshot could not be created: it goes into the history, and the
-    /// upgrade goes on. Returns whether it was so.
+    /// Whether a savepoint was taken whose FlinkStateSnapshot cannot be created: it goes into the history, and the
+    /// upgrade goes on from its path.
     pub(super) fn goes_on_without_snapshot_resource(&mut self) -> Option<String> {
         let failure = self.observed.failure.as_ref()?;
+        if !failure.needs_user && failure.attempts < TRIES {
+            return None;
+        }
         let path = self.operation().restore_path?;
         let message = format!(
             "{}: {}. The savepoint {path} is kept in status.jobStatus.savepointInfo instead. Remedy: install the CRD of \

@@ -1,6 +1,6 @@
 //! A deployed cluster whose spec changes, or stays the same.
 
-use api::{ErrorReport, JobState, JobStatusState, ReconciliationState, RetryKind, UpgradeMode};
+use api::{ErrorReport, JobState, ReconciliationState, RetryKind, UpgradeMode};
 
 use super::pass::{Pass, Sight};
 use super::restore::Ha;
@@ -108,10 +108,7 @@ impl Pass<'_> {
             Plan::DeleteNeverStarted if self.known_state() == KnownState::OnlyInHaMetadata => {
                 self.ask_for_manual_restore(Reason::UpgradeFailed);
             }
-            Plan::DeleteNeverStarted => {
-                self.job().state = Some(JobStatusState::Failed);
-                self.stop_job(Stop::Nothing, Restore::Savepoint);
-            }
+            Plan::DeleteNeverStarted => self.withdraw(),
             Plan::ManualRestore => self.ask_for_manual_restore(Reason::UpgradeFailed),
         }
     }

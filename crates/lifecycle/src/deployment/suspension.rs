@@ -22,6 +22,8 @@ impl Pass<'_> {
             return;
         }
         self.acknowledge_generation();
+        // What went wrong on the way here does not matter any more.
+        self.status.error = None;
         let ours = self.observed.job_manager.clone().filter(|job_manager| job_manager.attempt.is_some());
         if let Some(job_manager) = ours {
             self.delete_deployment(&job_manager);

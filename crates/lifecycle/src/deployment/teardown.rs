@@ -33,14 +33,19 @@ impl Pass<'_> {
                 !self.is_application() || self.recorded_mode() == UpgradeMode::LastState
             }
             Stage::Restarting => !self.job_ended(),
-            Stage::Fresh | Stage::Deploying | Stage::Stopping | Stage::Cancelling | Stage::Deployed => false,
+            Stage::Fresh
+            | Stage::Deploying
+            | Stage::Stopping
+            | Stage::Cancelling
+            | Stage::Withdrawing
+            | Stage::Deployed => false,
         };
         if !keeps_metadata || self.is_teardown_overdue() {
             return false;
         }
         if job_manager.desired_replicas > 0 {
             let object = ObjectReference::deployment(self.namespace, self.name, Some(&job_manager.uid));
-            self.effects.push(Effect::Scale(ScaleObject { object, replicas: 0 }));
+            self.effects.push(Effect::Scale(ScaleObject { object, resource_version: None, replicas: 0 }));
             self.look_again(PODS_END);
             return true;
         }

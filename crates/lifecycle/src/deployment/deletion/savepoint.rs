@@ -27,6 +27,7 @@ impl Pass<'_> {
             | Stage::Deploying
             | Stage::Cancelling
             | Stage::Restarting
+            | Stage::Withdrawing
             | Stage::Stopped
             | Stage::Suspended => false,
         }

@@ -17,6 +17,9 @@ use crate::observed::{FlinkAnswer, JobOverview};
 /// method has run.
 pub(super) const JOB_GRACE: Duration = Duration::from_mins(1);
 
+/// How long a JobManager may keep to itself why a job failed.
+const CAUSE_PATIENCE: Duration = Duration::from_secs(20);
+
 impl Pass<'_> {
     pub(super) fn observe_job(&mut self, answer: &FlinkAnswer) {
         let Some(job_id) = self.job_id().map(str::to_owned) else { return };
@@ -32,6 +35,10 @@ impl Pass<'_> {
         let before = self.job_state();
         let ends = state.is_terminal() && before != Some(state);
         if ends && !self.record_last_checkpoint(job, answer) {
+            self.sight = Sight::Ending;
+            return;
+        }
+        if ends && state == JobStatusState::Failed && waits_for_cause(job, answer) {
             self.sight = Sight::Ending;
             return;
         }
@@ -164,6 +171,12 @@ impl Pass<'_> {
         let event = EventRecord::warning(Reason::Error, Component::Job, message);
         self.event(event.once(format!("other-jobs-{}", others.join("-"))));
     }
+}
+
+/// Whether it is worth waiting for the cause of a failure, which is told once.
+fn waits_for_cause(job: &JobOverview, answer: &FlinkAnswer) -> bool {
+    let waited = job.ended_since.map(|since| answer.at.duration_since(since).unsigned_abs());
+    answer.failure_cause.is_none() && waited.is_some_and(|waited| waited < CAUSE_PATIENCE)
 }
 
 /// The message of an exception; its simple class name if it has none.

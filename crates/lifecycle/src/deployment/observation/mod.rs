@@ -25,7 +25,7 @@ impl<'a> Pass<'a> {
     pub(super) fn observe(&mut self) {
         match self.stage() {
             Stage::Fresh | Stage::Deploying => {}
-            Stage::Stopped | Stage::Suspended | Stage::Restarting => {
+            Stage::Stopped | Stage::Suspended | Stage::Restarting | Stage::Withdrawing => {
                 if self.observed.job_manager.is_none() {
                     self.status.job_manager_deployment_status = Some(Jm::Missing);
                 }

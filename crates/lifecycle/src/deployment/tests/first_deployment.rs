@@ -137,7 +137,8 @@ fn a_failed_create_is_told_once_and_tried_again() {
     world.resource.metadata.finalizers = Some(vec![api::names::FINALIZER_FLINK_DEPLOYMENT.to_owned()]);
     world.crash_after_recording();
     let action = "create Deployment app".to_owned();
-    world.observed.failure = Some(EffectFailure { action, message: "invalid".to_owned(), attempts: 3 });
+    world.observed.failure =
+        Some(EffectFailure { action, message: "invalid".to_owned(), attempts: 3, needs_user: true });
     let requeue = world.pass();
     assert_eq!(requeue, crate::Requeue::After(super::super::back_off(3)));
     world.pass();
@@ -191,6 +192,23 @@ fn the_time_of_a_finished_cluster_is_configurable() {
     world.later(11);
     world.pass();
     assert!(world.observed.job_manager.is_none());
+}
+
+#[test]
+fn the_cause_of_a_failure_is_waited_for_a_little() {
+    let mut world = World::new(application("stateless"));
+    world.pass();
+    world.job_is(JobStatusState::Failed);
+    world.answer().failure_cause = None;
+    let before = world.job_state();
+    world.pass();
+    assert_eq!(world.job_state(), before, "the answer may come with the next poll");
+    world.later(20);
+    let late = world.now;
+    world.answer().at = late;
+    world.pass();
+    assert_eq!(world.lifecycle(), LifecycleState::Failed);
+    assert!(world.error().contains("gives no cause"));
 }
 
 #[test]

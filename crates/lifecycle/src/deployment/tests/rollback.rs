@@ -7,7 +7,7 @@ use api::{
 use super::super::restore::LAST_STATE_MARKER;
 use super::world::{World, application, restart, with, with_ha};
 use crate::FlinkRequest;
-use crate::observed::HaMetadata;
+use crate::observed::{FlinkView, HaMetadata};
 
 const ROLLBACK: (&str, &str) = ("kubernetes.operator.deployment.rollback.enabled", "true");
 
@@ -61,6 +61,18 @@ pub(super) fn rolled_back() -> World {
 fn image(recorded: Option<&str>) -> String {
     let recorded: serde_json::Value = serde_json::from_str(recorded.unwrap()).unwrap();
     recorded["spec"]["image"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_came_up_while_nobody_looked_is_not_rolled_back_unseen() {
+    let mut world = failing(&[]);
+    world.later(1000);
+    world.observed.flink = FlinkView::default();
+    world.pass();
+    assert_eq!(world.status().reconciliation_state(), ReconciliationState::Deployed);
+    world.job_is(JobStatusState::Running);
+    world.pass();
+    assert_eq!(world.lifecycle(), LifecycleState::Stable);
 }
 
 #[test]

@@ -93,7 +93,8 @@ fn a_snapshot_resource_that_cannot_be_created_does_not_stop_the_upgrade() {
     world.stop_is(completed("file:///sp/one"));
     world.round();
     let action = "apply FlinkStateSnapshot".to_owned();
-    world.observed.failure = Some(EffectFailure { action, message: "no such kind".to_owned(), attempts: 1 });
+    world.observed.failure =
+        Some(EffectFailure { action, message: "no such kind".to_owned(), attempts: 1, needs_user: true });
     world.round();
     world.observed.failure = None;
     world.pass();

@@ -3,7 +3,7 @@
 use api::{JobStatusState, LifecycleState};
 
 use super::world::{World, restart, session, with, with_ha};
-use crate::observed::{FlinkFailure, FlinkView, HaJob, HaMetadata, JobOverview, SessionJob};
+use crate::observed::{FlinkFailure, FlinkView, HaJob, HaMetadata, JobGraphs, JobOverview, SessionJob};
 
 fn job(id: char, state: JobStatusState) -> JobOverview {
     JobOverview {
@@ -83,11 +83,12 @@ fn w_40_the_user_can_give_the_jobs_up_and_ha_keeps_them() {
     let mut world = World::stable(with_ha(session()));
     world.observed.ha = Some(HaMetadata {
         config_maps: vec![("app-aa-config-map".to_owned(), "u".to_owned())],
-        job_graphs: vec![(
-            "app-cluster-config-map".to_owned(),
-            "u".to_owned(),
-            vec!["jobGraph-a".to_owned()],
-        )],
+        job_graphs: vec![JobGraphs {
+            config_map: "app-cluster-config-map".to_owned(),
+            uid: "u".to_owned(),
+            resource_version: None,
+            keys: vec!["jobGraph-a".to_owned()],
+        }],
         jobs: vec![HaJob { config_map: "app-aa-config-map".to_owned(), has_checkpoint: true }],
     });
     world.answer().jobs = vec![job('a', JobStatusState::Running)];

@@ -181,6 +181,8 @@ fn w_14_a_redeployment_waits_for_the_end_of_the_old_job() {
             owned: true,
             terminating: true,
             terminating_since: Some(world.now),
+            paused: false,
+            resource_version: None,
             desired_replicas: 1,
             replicas: 1,
             available_replicas: 1,
@@ -255,4 +257,22 @@ fn allow_non_restored_state_alone_restarts_nothing() {
     assert_eq!(world.created, 1);
     assert_eq!(world.status().observed_generation, Some(2));
     world.rests();
+}
+
+#[test]
+fn what_a_resumption_needs_is_read() {
+    let mut world = World::stable(application("last-state"));
+    let reads = |world: &World| {
+        let context =
+            super::super::Context { now: world.now, defaults: &world.defaults, files: &world.files };
+        super::super::reads(&world.resource, world.observed.job_manager.as_ref(), &context)
+    };
+    assert_eq!(reads(&world), super::super::Reads::default(), "a settled resource needs none");
+    // Cancelled by somebody: recorded as suspended, and the spec wants it to run.
+    world.job_is(JobStatusState::Canceled);
+    world.completed(2, "file:///cp/2");
+    world.round();
+    assert!(reads(&world).ha && reads(&world).job_manager);
+    let world = suspended("savepoint", false);
+    assert_eq!(reads(&world), super::super::Reads::default(), "a suspended resource needs none");
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::super::{Context, decide};
 use crate::observed::{
-    Checkpoints, CompletedCheckpoint, FlinkAnswer, FlinkView, HaJob, HaMetadata, JobManager, JobOverview,
-    OperationResult,
+    Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, FlinkView, HaJob, HaMetadata, JobManager,
+    JobOverview, OperationResult,
 };
 use crate::{Decision, Effect, EventRecord, FlinkRequest, Observed, Requeue};
 
@@ -213,6 +213,8 @@ impl World {
                     owned: true,
                     terminating: false,
                     terminating_since: None,
+                    resource_version: None,
+                    paused: false,
                     desired_replicas: 1,
                     replicas: 0,
                     available_replicas: 0,
@@ -272,7 +274,7 @@ impl World {
             cluster_info: BTreeMap::from([("flink-version".to_owned(), "1.20.3".to_owned())]),
             checkpoints: job_id.map(|job_id| Checkpoints { job_id, ..Checkpoints::default() }),
             operations: BTreeMap::new(),
-            failure_cause: None,
+            failure_cause: (state == JobStatusState::Failed).then(FailureCause::default),
             exceptions: Vec::new(),
             metrics: None,
         };
