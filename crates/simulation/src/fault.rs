@@ -43,6 +43,9 @@ pub enum Fault {
     EventSwapped,
 }
 
+/// The annotation of [`Fault::Touch`].
+pub(crate) const TOUCHED: &str = "example.com/touched";
+
 /// Names as the command line takes them.
 const NAMES: [(&str, Fault); 20] = [
     ("crash-before", Fault::CrashBefore),

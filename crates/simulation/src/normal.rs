@@ -61,6 +61,12 @@ fn normal(kind: Kind, object: Value) -> Value {
         for field in METADATA {
             metadata.remove(field);
         }
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove(crate::fault::TOUCHED);
+            if annotations.is_empty() {
+                metadata.remove("annotations");
+            }
+        }
     }
     if kind == Kind::DEPLOYMENT {
         fields.remove("status");

@@ -52,7 +52,7 @@ impl Operator {
         plant: Option<Plant>,
     ) -> Result<Self, String> {
         let gate = Gate::new(stage.clone(), number);
-        let api: Arc<dyn KubernetesApi> = planted::api(plant, Arc::new(gate.clone()), &stage.server);
+        let api: Arc<dyn KubernetesApi> = planted::api(plant, Arc::new(gate.clone()));
         let transport: Arc<dyn Transport> = planted::transport(plant, Arc::new(gate), &stage.world);
         let clock = Arc::new(stage.clock.clone());
         let ways = Ways { api: Arc::clone(&api), transport, addresses: FlinkAddresses::ServiceDns, clock };

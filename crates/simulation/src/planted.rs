@@ -1,36 +1,272 @@
 //! Bugs that are built in between the operator and its ways out, to show that the checks can fail. The product's own
 //! code is not touched.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::ports::KubernetesApi;
-use flink_client::Transport;
+use async_trait::async_trait;
+use bytes::Bytes;
+use engine::ports::{ApiError, DeleteOptions, Kind, KubernetesApi, ObjectKey, Scope, WatchEvent};
+use flink_client::stub::Storage;
+use flink_client::{Call, Endpoint, RestRequest, RestResponse, Transport, TransportError};
+use futures::stream::BoxStream;
+use kube::core::DynamicObject;
+use lifecycle::Propagation;
+use serde_json::{Value, json};
 
-use crate::api_server::ApiServer;
 use crate::world::World;
 
 /// A bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plant {}
+pub enum Plant {
+    /// What is about to be done is not recorded before.
+    NotRecorded,
+    /// The savepoint of a stop is taken for an older one.
+    OldSavepoint,
+    /// Deletions do not say which object they mean.
+    NoUid,
+    /// Statuses are written over whatever is stored.
+    NoFence,
+    /// A cluster is told nothing of the state that it is to be restored from.
+    EmptyStart,
+    /// HA metadata is removed together with the cluster, before anything is recorded.
+    EarlyRemoval,
+    /// The next cluster does not wait until the pods of the old one have ended.
+    NoWait,
+    /// Every poll is news.
+    Restless,
+    /// The finalizer is never taken off.
+    KeptFinalizer,
+    /// A Deployment starts when it is created, whether it is still wanted or not.
+    StartedAtOnce,
+    /// What is created after the Deployment is forgotten when the first try is interrupted.
+    ForgottenDependents,
+}
 
-pub(crate) fn api(
-    plant: Option<Plant>,
-    api: Arc<dyn KubernetesApi>,
-    _server: &ApiServer,
-) -> Arc<dyn KubernetesApi> {
-    match plant {
-        None => api,
-        Some(plant) => match plant {},
+const NAMES: [(&str, Plant); 11] = [
+    ("not-recorded", Plant::NotRecorded),
+    ("old-savepoint", Plant::OldSavepoint),
+    ("no-uid", Plant::NoUid),
+    ("no-fence", Plant::NoFence),
+    ("empty-start", Plant::EmptyStart),
+    ("early-removal", Plant::EarlyRemoval),
+    ("no-wait", Plant::NoWait),
+    ("restless", Plant::Restless),
+    ("kept-finalizer", Plant::KeptFinalizer),
+    ("started-at-once", Plant::StartedAtOnce),
+    ("forgotten-dependents", Plant::ForgottenDependents),
+];
+
+impl Plant {
+    /// All of them.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        NAMES.iter().map(|(_, plant)| *plant).collect()
     }
 }
 
+impl fmt::Display for Plant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES.iter().find(|(_, plant)| plant == self).map(|(name, _)| *name);
+        f.write_str(name.unwrap_or_default())
+    }
+}
+
+impl FromStr for Plant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = NAMES.iter().find(|(name, _)| *name == text).map(|(_, plant)| *plant);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            format!("there is no planted bug '{text}'; there are: {}", known.join(", "))
+        })
+    }
+}
+
+/// The way to Kubernetes with the bug in it.
+pub(crate) fn api(plant: Option<Plant>, inner: Arc<dyn KubernetesApi>) -> Arc<dyn KubernetesApi> {
+    match plant {
+        None => inner,
+        Some(plant) => Arc::new(PlantedApi { inner, plant, met: AtomicU64::new(0) }),
+    }
+}
+
+/// The way to Flink with the bug in it.
 pub(crate) fn transport(
     plant: Option<Plant>,
-    transport: Arc<dyn Transport>,
-    _world: &World,
+    inner: Arc<dyn Transport>,
+    world: &World,
 ) -> Arc<dyn Transport> {
     match plant {
-        None => transport,
-        Some(plant) => match plant {},
+        None => inner,
+        Some(plant) => {
+            Arc::new(PlantedTransport { inner, plant, storage: world.storage(), answers: AtomicU64::new(0) })
+        }
+    }
+}
+
+struct PlantedApi {
+    inner: Arc<dyn KubernetesApi>,
+    plant: Plant,
+    /// Deployments that were created before this process knew of them.
+    met: AtomicU64,
+}
+
+impl PlantedApi {
+    async fn remove_ha_metadata(&self, key: &ObjectKey) {
+        let labels = format!("app={},configmap-type=high-availability", key.name);
+        let scope = Scope::namespace(&key.namespace).labelled(labels);
+        let maps = self.inner.list(Kind::CONFIG_MAP, &scope).await.unwrap_or_default();
+        for map in maps {
+            let options =
+                DeleteOptions { uid: map.metadata.uid.clone(), propagation: Propagation::Background };
+            let _gone = self.inner.delete(Kind::CONFIG_MAP, &ObjectKey::of(&map.metadata), &options).await;
+        }
+    }
+}
+
+#[async_trait]
+impl KubernetesApi for PlantedApi {
+    async fn get(&self, kind: Kind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
+        self.inner.get(kind, key).await
+    }
+
+    async fn list(&self, kind: Kind, scope: &Scope) -> Result<Vec<DynamicObject>, ApiError> {
+        self.inner.list(kind, scope).await
+    }
+
+    async fn create(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
+        let mut object = object.clone();
+        match self.plant {
+            Plant::EmptyStart if kind == Kind::CONFIG_MAP => {
+                for file in
+                    object.data.pointer_mut("/data").and_then(Value::as_object_mut).into_iter().flatten()
+                {
+                    let lines = file.1.as_str().unwrap_or_default().lines();
+                    let kept = lines.filter(|line| !line.starts_with("execution.savepoint.path"));
+                    *file.1 = json!(kept.flat_map(|line| [line, "\n"]).collect::<String>());
+                }
+            }
+            Plant::ForgottenDependents if kind != Kind::EVENT && self.met.load(Ordering::Relaxed) > 0 => {
+                return Ok(object);
+            }
+            Plant::StartedAtOnce if kind == Kind::DEPLOYMENT => {
+                if let Some(spec) = object.data.pointer_mut("/spec").and_then(Value::as_object_mut) {
+                    spec.remove("paused");
+                }
+            }
+            _ => {}
+        }
+        let created = self.inner.create(kind, &object).await;
+        if kind == Kind::DEPLOYMENT && matches!(created, Err(ApiError::AlreadyExists { .. })) {
+            self.met.fetch_add(1, Ordering::Relaxed);
+        }
+        created
+    }
+
+    async fn apply(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
+        self.inner.apply(kind, object).await
+    }
+
+    async fn replace_status(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
+        let key = ObjectKey::of(&object.metadata);
+        let is_begun = object.data.pointer("/status/operation/kind").is_some();
+        match self.plant {
+            Plant::NotRecorded if is_begun => {
+                let mut stored = self.inner.get(kind, &key).await?.unwrap_or_else(|| object.clone());
+                if let (Some(fields), Some(status)) = (stored.data.as_object_mut(), object.data.get("status"))
+                {
+                    fields.insert("status".to_owned(), status.clone());
+                }
+                Ok(stored)
+            }
+            Plant::NoFence => {
+                let mut object = object.clone();
+                let Some(stored) = self.inner.get(kind, &key).await? else {
+                    return self.inner.replace_status(kind, &object).await;
+                };
+                object.metadata.resource_version = stored.metadata.resource_version;
+                object.metadata.uid = stored.metadata.uid;
+                self.inner.replace_status(kind, &object).await
+            }
+            _ => self.inner.replace_status(kind, object).await,
+        }
+    }
+
+    async fn patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<DynamicObject, ApiError> {
+        let ends = part.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(Vec::is_empty);
+        if self.plant == Plant::KeptFinalizer && ends {
+            let stored = self.inner.get(kind, key).await?;
+            return stored.ok_or_else(|| ApiError::NotFound { message: "gone".to_owned() });
+        }
+        self.inner.patch(kind, key, part).await
+    }
+
+    async fn delete(&self, kind: Kind, key: &ObjectKey, options: &DeleteOptions) -> Result<(), ApiError> {
+        let mut options = options.clone();
+        match self.plant {
+            Plant::NoUid => options.uid = None,
+            Plant::NoWait => options.propagation = Propagation::Background,
+            Plant::EarlyRemoval if kind == Kind::DEPLOYMENT => self.remove_ha_metadata(key).await,
+            _ => {}
+        }
+        self.inner.delete(kind, key, &options).await
+    }
+
+    fn watch(&self, kind: Kind, scope: &Scope) -> BoxStream<'static, WatchEvent> {
+        self.inner.watch(kind, scope)
+    }
+}
+
+struct PlantedTransport {
+    inner: Arc<dyn Transport>,
+    plant: Plant,
+    storage: Storage,
+    answers: AtomicU64,
+}
+
+impl fmt::Debug for PlantedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlantedTransport").field("plant", &self.plant).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Transport for PlantedTransport {
+    async fn send(&self, target: &Endpoint, request: RestRequest) -> Result<RestResponse, TransportError> {
+        let call = request.call;
+        let mut answer = self.inner.send(target, request).await?;
+        match (self.plant, call) {
+            (Plant::OldSavepoint, Call::SavepointResult) => self.take_oldest(&mut answer),
+            (Plant::Restless, Call::TaskManagers) => self.add_task_managers(&mut answer),
+            _ => {}
+        }
+        Ok(answer)
+    }
+}
+
+impl PlantedTransport {
+    /// One more with every answer.
+    fn add_task_managers(&self, answer: &mut RestResponse) {
+        let number = self.answers.fetch_add(1, Ordering::Relaxed);
+        let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return };
+        let Some(all) = body.pointer_mut("/taskmanagers").and_then(Value::as_array_mut) else { return };
+        let Some(first) = all.first().cloned() else { return };
+        all.extend((0..number).map(|_| first.clone()));
+        answer.body = Bytes::from(body.to_string());
+    }
+
+    /// The oldest snapshot that exists instead of the one that Flink names.
+    fn take_oldest(&self, answer: &mut RestResponse) {
+        let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return };
+        let all = self.storage.all().into_iter().filter(|it| !it.deleted);
+        let Some(oldest) = all.min_by_key(|it| it.trigger_timestamp) else { return };
+        if let Some(location) = body.pointer_mut("/operation/location") {
+            *location = json!(oldest.path);
+            answer.body = Bytes::from(body.to_string());
+        }
     }
 }

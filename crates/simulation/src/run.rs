@@ -58,6 +58,8 @@ pub struct Report {
     pub failure: Option<String>,
     /// Everything that exists in the end, without what differs from run to run.
     pub end: EndState,
+    /// Whether another end is as good, if the scenario's conditions hold.
+    pub end_varies: bool,
     /// Starts of jobs.
     pub starts: Vec<JobRun>,
     /// Virtual time of the whole run.
@@ -70,7 +72,7 @@ impl Report {
     pub fn problems(&self, baseline: Option<&Report>) -> Vec<String> {
         let mut problems = self.violations.clone();
         problems.extend(self.failure.clone());
-        if let Some(baseline) = baseline.filter(|_| self.failure.is_none()) {
+        if let Some(baseline) = baseline.filter(|_| self.failure.is_none() && !self.end_varies) {
             let other = differences(&baseline.end, &self.end);
             problems.extend(other.into_iter().map(|difference| format!("(f) another end: {difference}")));
         }
@@ -254,6 +256,7 @@ impl Course<'_> {
             violations: self.stage.violations(),
             failure: self.failure,
             end: end_state(&self.stage.server),
+            end_varies: self.options.scenario.end_varies.is_some(),
             starts: self.stage.world.runs(),
             time: self.stage.clock.monotonic(),
         }

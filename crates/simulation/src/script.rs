@@ -168,7 +168,8 @@ impl Script {
 
     /// Whether the end is reached.
     pub(crate) fn is_at_end(&self, server: &ApiServer, world: &World, calls: &[CallRecord]) -> bool {
-        self.is_done() && self.holds(&self.scenario.end, server, world, calls)
+        let ends = [Some(&self.scenario.end), self.scenario.or_end.as_ref()];
+        self.is_done() && ends.into_iter().flatten().any(|end| self.holds(end, server, world, calls))
     }
 
     fn holds(&self, condition: &Condition, server: &ApiServer, world: &World, calls: &[CallRecord]) -> bool {
@@ -227,7 +228,9 @@ impl Script {
         let left = server
             .everything()
             .into_iter()
-            .filter(|(kind, key, _)| *kind != Kind::EVENT && !self.created.contains(&key.name));
+            // A FlinkStateSnapshot names a savepoint, which belongs to the user and outlives the cluster.
+            .filter(|(kind, _, _)| *kind != Kind::EVENT && *kind != Kind::FLINK_STATE_SNAPSHOT)
+            .filter(|(_, key, _)| !self.created.contains(&key.name));
         left.count() == 0
     }
 }

@@ -11,7 +11,7 @@ use crate::api_server::ApiServer;
 use crate::call::{CallKind, CallRecord};
 use crate::checks::{Checks, Write};
 use crate::clock::VirtualClock;
-use crate::fault::{Fault, Point};
+use crate::fault::{Fault, Point, TOUCHED};
 use crate::script::{Script, key};
 use crate::world::World;
 
@@ -132,8 +132,7 @@ impl Stage {
                 state.alarms.push(until);
             }
             Fault::Touch => {
-                let touched =
-                    json!({"metadata": {"annotations": {"example.com/touched": index.to_string()}}});
+                let touched = json!({"metadata": {"annotations": {TOUCHED: index.to_string()}}});
                 let _is_gone = self.server.merge_patch(Kind::FLINK_DEPLOYMENT, &key(), &touched);
             }
             Fault::CrashAfter

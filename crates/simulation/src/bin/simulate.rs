@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use simulation::campaign::{Campaign, Failure, ScenarioResult};
 use simulation::fault::{Fault, Point};
+use simulation::planted::Plant;
 use simulation::run::{Report, RunOptions, run};
 use simulation::scenario::{self, Scenario};
 
@@ -19,6 +20,8 @@ struct Arguments {
     faults: Vec<Fault>,
     points: Vec<Point>,
     threads: usize,
+    every_call: bool,
+    plant: Option<Plant>,
     list: bool,
     verbose: bool,
 }
@@ -42,6 +45,8 @@ fn arguments() -> Result<Arguments, String> {
         faults: Fault::crashes(),
         points: Vec::new(),
         threads,
+        every_call: false,
+        plant: None,
         list: false,
         verbose: false,
     };
@@ -56,12 +61,14 @@ fn arguments() -> Result<Arguments, String> {
             "--threads" => {
                 parsed.threads = value()?.parse().map_err(|_| "--threads needs a number".to_owned())?;
             }
+            "--every-call" => parsed.every_call = true,
+            "--plant" => parsed.plant = Some(value()?.parse()?),
             "--list" => parsed.list = true,
             "--verbose" => parsed.verbose = true,
             _ => {
                 return Err(
                     "usage: simulate [--seed N] [--scenario NAME]… [--faults all|crashes|none|NAME,…] \
-                            [--at INDEX:FAULT]… [--threads N] [--list] [--verbose]"
+                            [--every-call] [--at INDEX:FAULT]… [--plant BUG] [--threads N] [--list] [--verbose]"
                         .to_owned(),
                 );
             }
@@ -106,6 +113,8 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
     let campaign = Campaign {
         scenarios,
         faults: arguments.faults.clone(),
+        every_call: arguments.every_call,
+        plant: arguments.plant,
         seed: arguments.seed,
         threads: arguments.threads,
     };
@@ -170,7 +179,7 @@ fn replay(arguments: &Arguments, scenarios: &[Scenario]) -> bool {
             scenario: scenario.clone(),
             points: points.to_vec(),
             seed: arguments.seed,
-            plant: None,
+            plant: arguments.plant,
         };
         let report = run(&options(&arguments.points));
         let baseline = (!arguments.points.is_empty()).then(|| run(&options(&[])));

@@ -32,7 +32,7 @@ impl Inner {
                 .collect();
             let living: Vec<&Value> = mine.into_iter().filter(|pod| !terminating(pod)).collect();
             let mut failed = None;
-            if !terminating(&deployment) {
+            if !terminating(&deployment) && deployment.pointer("/spec/paused") != Some(&json!(true)) {
                 failed = self.set_number_of_pods(&deployment, &living);
             }
             self.report(&deployment, failed, now);

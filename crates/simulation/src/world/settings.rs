@@ -11,7 +11,7 @@ pub struct WorldSettings {
     pub container_start: Duration,
     /// From the start of a JobManager's container to its first answer. Default: 2 s.
     pub job_manager_start: Duration,
-    /// From the deletion of a pod to the end of its processes. Default: 1 s.
+    /// From the deletion of a pod to the end of its processes. Default: 5 s.
     pub termination: Duration,
     /// Parts of names of images that cannot be pulled.
     pub missing_images: Vec<String>,
@@ -28,7 +28,7 @@ impl Default for WorldSettings {
         Self {
             container_start: Duration::from_secs(1),
             job_manager_start: Duration::from_secs(2),
-            termination: Duration::from_secs(1),
+            termination: Duration::from_secs(5),
             missing_images: vec!["does-not-exist".to_owned()],
             refuse_pods: None,
             crash_loop: None,
