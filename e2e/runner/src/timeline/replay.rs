@@ -108,34 +108,16 @@ impl<'a> Replay<'a> {
 
     async fn act(&mut self, step: &Step, action: &Act, late_input: bool) -> Result<()> {
         let (cluster, namespace) = (&self.place.cluster, self.place.namespace.as_str());
+        if let Act::Patch { kind: of, name, patch } = action {
+            let patch = self.adapt_patch(patch);
+            self.recorder.step(&step.text, Some(&patch));
+            return cluster.patch(kind(of)?, namespace, name, &patch).await.map(drop);
+        }
+        self.recorder.step(&step.text, None);
         match action {
-            Act::Create(object) if is_savepoint(step) => {
-                self.recorder.step(&step.text, None);
-                let of = text(object, "/spec/jobReference/name").to_owned();
-                self.savepoint = Some(self.take_savepoint(&of).await?);
-            }
-            Act::Create(object) => {
-                for input in inputs(object) {
-                    if !late_input {
-                        self.place.make_input(&input)?;
-                    }
-                    self.inputs.push(input);
-                }
-                self.recorder.step(&step.text, None);
-                let object = self.place.adapt(Value::clone(object));
-                cluster.create(kind(text(&object, "/kind"))?, namespace, object).await?;
-            }
-            Act::Patch { kind: of, name, patch } => {
-                let patch = self.adapt_patch(patch);
-                self.recorder.step(&step.text, Some(&patch));
-                cluster.patch(kind(of)?, namespace, name, &patch).await?;
-            }
-            Act::Delete { kind: of, name } => {
-                self.recorder.step(&step.text, None);
-                cluster.delete(kind(of)?, namespace, name).await?;
-            }
+            Act::Create(object) => self.create(step, object, late_input).await?,
+            Act::Delete { kind: of, name } => cluster.delete(kind(of)?, namespace, name).await?,
             Act::DeletePod { cluster: of } => {
-                self.recorder.step(&step.text, None);
                 let pods =
                     cluster.list(Kind::Pod, namespace, &format!("app={of},component=jobmanager")).await?;
                 ensure!(pods.len() == 1, "{} JobManager pods", pods.len());
@@ -143,19 +125,32 @@ impl<'a> Replay<'a> {
                     cluster.delete(Kind::Pod, namespace, name(&pod)).await?;
                 }
             }
-            Act::DeleteDeployment { cluster: of } => {
-                self.recorder.step(&step.text, None);
-                cluster.delete(Kind::Deployment, namespace, of).await?;
-            }
+            Act::DeleteDeployment { cluster: of } => cluster.delete(Kind::Deployment, namespace, of).await?,
             Act::InputAppears => {
-                self.recorder.step(&step.text, None);
                 for input in &self.inputs {
                     self.place.make_input(input)?;
                 }
             }
-            Act::Await(_) | Act::NeverSeen(..) | Act::Remark => {}
+            Act::Patch { .. } | Act::Await(_) | Act::NeverSeen(..) | Act::Remark => {}
         }
         Ok(())
+    }
+
+    async fn create(&mut self, step: &Step, object: &Value, late_input: bool) -> Result<()> {
+        if is_savepoint(step) {
+            let of = text(object, "/spec/jobReference/name").to_owned();
+            self.savepoint = Some(self.take_savepoint(&of).await?);
+            return Ok(());
+        }
+        for input in inputs(object) {
+            if !late_input {
+                self.place.make_input(&input)?;
+            }
+            self.inputs.push(input);
+        }
+        let object = self.place.adapt(object.clone());
+        let kind = kind(text(&object, "/kind"))?;
+        self.place.cluster.create(kind, &self.place.namespace, object).await.map(drop)
     }
 
     /// A recorded savepoint is not here; ours is.
