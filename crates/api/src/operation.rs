@@ -38,8 +38,10 @@ text_enum! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
-    /// What is under way.
+    /// What is under way: DEPLOYING, STOPPING, CANCELLING, RESTARTING, WITHDRAWING or DELETING. The definition takes any
+    /// text, so that an operator can be newer than the definitions.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub kind: Option<OperationKind>,
     /// Identity of the cluster that is being created; its JobManager Deployment carries it as an annotation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,8 +72,9 @@ pub struct Operation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
-    /// What failed.
+    /// What failed: `STOP_WITH_SAVEPOINT` or `RESTART_JOB`. Any text, as above.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub kind: Option<RetryKind>,
     /// How often, without a success in between.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -86,6 +86,9 @@ pub fn run(options: &RunOptions) -> Report {
     let start = Timestamp::from_second(1_760_000_000).unwrap_or(Timestamp::UNIX_EPOCH);
     let clock = VirtualClock::new(start);
     let server = ApiServer::new(Arc::new(clock.clone()));
+    if options.scenario.apache_crds {
+        server.use_crds_of_apache();
+    }
     let world = World::new(server.clone(), clock, WorldSettings::default());
     let script = Script::new(options.scenario.clone());
     let stage = Stage::new(world, server, script, &options.points, options.seed);

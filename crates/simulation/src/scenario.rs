@@ -19,6 +19,9 @@ pub struct Scenario {
     /// Merged over the base.
     #[serde(default = "nothing")]
     pub spec: Value,
+    /// Whether Apache's CRDs are installed, which prune what only our statuses have. Default: false.
+    #[serde(default, rename = "apacheCrds")]
+    pub apache_crds: bool,
     /// Configuration of the operator itself.
     #[serde(default)]
     pub operator: BTreeMap<String, String>,
@@ -237,11 +240,12 @@ impl std::fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("deploying.yaml", include_str!("../scenarios/deploying.yaml")),
     ("upgrading.yaml", include_str!("../scenarios/upgrading.yaml")),
     ("recovering.yaml", include_str!("../scenarios/recovering.yaml")),
     ("deleting.yaml", include_str!("../scenarios/deleting.yaml")),
+    ("apache-crds.yaml", include_str!("../scenarios/apache-crds.yaml")),
     ("session.yaml", include_str!("../scenarios/session.yaml")),
 ];
 

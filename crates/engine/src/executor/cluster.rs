@@ -59,11 +59,11 @@ impl Executor {
         let key = ObjectKey::of(&deployment.metadata);
         let current = self.api.get(resource.kind, &resource.key).await?;
         let wanted = current.is_some_and(|current| {
-            let attempt = current.data.pointer("/status/operation/attempt").and_then(Value::as_str);
+            let attempt = current.data.get("status").and_then(lifecycle::deployment::recorded_attempt);
             current.metadata.uid.as_deref() == Some(&resource.uid)
                 && current.metadata.deletion_timestamp.is_none()
                 && attempt.is_some()
-                && attempt == cluster.attempt()
+                && attempt.as_deref() == cluster.attempt()
         });
         if !wanted {
             return Err(EffectErrorKind::Replaced);

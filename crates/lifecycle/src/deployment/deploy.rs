@@ -109,11 +109,14 @@ impl Pass<'_> {
 
     /// Tells the user and asks for the objects.
     pub(super) fn submit(&mut self) {
-        self.event(EventRecord::normal(
-            Reason::Submit,
-            Component::JobManagerDeployment,
-            "Starting deployment",
-        ));
+        // Nothing is submitted to a session cluster by its creation.
+        if self.is_application() {
+            self.event(EventRecord::normal(
+                Reason::Submit,
+                Component::JobManagerDeployment,
+                "Starting deployment",
+            ));
+        }
         self.create_cluster();
     }
 

@@ -29,6 +29,7 @@ mod observation;
 mod pass;
 mod pending_snapshots;
 mod polling;
+mod pruned;
 mod quiet;
 mod recovery;
 mod replacement;
@@ -49,6 +50,7 @@ mod validation;
 mod withdrawal;
 
 pub use observation::exception_look_back;
+pub use pruned::recorded_attempt;
 
 use std::time::Duration;
 

@@ -100,6 +100,7 @@ impl<'a> Pass<'a> {
     ) -> Self {
         let meta = &resource.metadata;
         let status = resource.status.clone().unwrap_or_else(FlinkDeploymentStatus::initial);
+        let status = super::pruned::restored(status);
         let last = recorded(status.last_reconciled_spec());
         Self {
             resource,
@@ -333,6 +334,7 @@ impl<'a> Pass<'a> {
         self.leave_out_what_was_told();
         super::conditions::update(&mut self);
         self.status.lifecycle_state = Some(self.status.lifecycle_state());
+        super::pruned::keep(&mut self.status);
         let current = self.resource.status.clone().unwrap_or_default();
         if super::quiet::only_noise_differs(&current, &self.status) {
             self.status = current;

@@ -23,8 +23,9 @@ impl Pass<'_> {
         self.reconciliation().state = Some(ReconciliationState::RollingBack);
         let message = "Rolling back failed deployment.";
         self.event(EventRecord::normal(Reason::Rollback, Component::JobManagerDeployment, message));
+        self.tell_suspended();
         match plan {
-            Some((stop, restore)) if !withdraws => self.stop_job(stop, restore),
+            Some((stop, restore)) if !withdraws => self.end_job(stop, restore),
             Some(_) | None => self.withdraw(),
         }
         true

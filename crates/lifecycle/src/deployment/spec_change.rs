@@ -108,7 +108,10 @@ impl Pass<'_> {
             Plan::DeleteNeverStarted if self.known_state() == KnownState::OnlyInHaMetadata => {
                 self.ask_for_manual_restore(Reason::UpgradeFailed);
             }
-            Plan::DeleteNeverStarted => self.withdraw(),
+            Plan::DeleteNeverStarted => {
+                self.tell_suspended();
+                self.withdraw();
+            }
             Plan::ManualRestore => self.ask_for_manual_restore(Reason::UpgradeFailed),
         }
     }
@@ -129,10 +132,11 @@ impl Pass<'_> {
         true
     }
 
-    /// A new `savepointRedeployNonce`: whatever runs is given up for `initialSavepointPath`.
+    /// A new `savepointRedeployNonce`: whatever runs is given up for `initialSavepointPath`, and nothing of it is kept
+    /// that could be called suspended.
     fn redeploy_from_initial_savepoint(&mut self) {
         let stop = if self.job_ended() { Stop::Nothing } else { Stop::Stateless };
-        self.stop_job(stop, Restore::Savepoint);
+        self.end_job(stop, Restore::Savepoint);
     }
 
     pub(super) fn upgrade_input(&self, mode: UpgradeMode) -> UpgradeInput {

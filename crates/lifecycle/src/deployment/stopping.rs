@@ -12,13 +12,22 @@ impl Pass<'_> {
     /// Ends the job as the decision table says.
     pub(super) fn stop_job(&mut self, stop: Stop, restore: Restore) {
         if stop != Stop::Nothing {
-            let event = EventRecord::normal(
-                Reason::Suspended,
-                Component::JobManagerDeployment,
-                "Suspending existing deployment.",
-            );
-            self.event(event);
+            self.tell_suspended();
         }
+        self.end_job(stop, restore);
+    }
+
+    pub(super) fn tell_suspended(&mut self) {
+        let event = EventRecord::normal(
+            Reason::Suspended,
+            Component::JobManagerDeployment,
+            "Suspending existing deployment.",
+        );
+        self.event(event);
+    }
+
+    /// The same as [`Pass::stop_job`] without an Event.
+    pub(super) fn end_job(&mut self, stop: Stop, restore: Restore) {
         match stop {
             Stop::Nothing | Stop::KeepHaMetadata => self.record_stopped(restore.upgrade_mode()),
             Stop::Stateless => {

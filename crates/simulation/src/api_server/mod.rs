@@ -82,6 +82,11 @@ impl ApiServer {
         lock(&self.shared)
     }
 
+    /// From now on, what Apache's CRD of FlinkDeployment does not know is dropped from statuses.
+    pub fn use_crds_of_apache(&self) {
+        self.state().prunes = true;
+    }
+
     /// An object as it is stored, with everything.
     #[must_use]
     pub fn read(&self, kind: Kind, key: &ObjectKey) -> Option<Arc<Value>> {

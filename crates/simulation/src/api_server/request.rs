@@ -196,11 +196,20 @@ impl State {
         }
         if let Some(fields) = Arc::make_mut(&mut stored.object).as_object_mut() {
             match object.get("status") {
-                Some(status) => fields.insert("status".to_owned(), without_nulls(status)),
+                Some(status) => fields.insert("status".to_owned(), self.pruned(kind, without_nulls(status))),
                 None => fields.remove("status"),
             };
         }
         Ok(self.store(&(kind, key), stored))
+    }
+
+    fn pruned(&self, kind: Kind, mut status: Value) -> Value {
+        if let Some(fields) = status.as_object_mut().filter(|_| self.prunes && kind == Kind::FLINK_DEPLOYMENT)
+        {
+            fields.remove("operation");
+            fields.remove("retry");
+        }
+        status
     }
 
     pub(super) fn patch(

@@ -69,6 +69,8 @@ pub(super) struct State {
     pub(super) compacted: u64,
     pub(super) rejections: Vec<Rejection>,
     pub(super) wakers: Vec<Waker>,
+    /// Whether Apache's CRDs are installed.
+    pub(super) prunes: bool,
 }
 
 pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {

@@ -23,6 +23,7 @@ pub(super) const LISTED: &[Listed] = &[
     Listed { id: "deletion during an upgrade", apply: deletion_during_upgrade },
     Listed { id: "redeployment from a savepoint", apply: savepoint_redeploy },
     Listed { id: "in-place scaling", apply: in_place_scaling },
+    Listed { id: "end of a failed job", apply: end_of_failed_job },
 ];
 
 /// Takes what is listed out of the recorded side, and names what occurred.
@@ -123,6 +124,14 @@ fn in_place_scaling(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bo
     insert_after(&mut recorded.job_manager, |state| state.name == "READY", states);
     let states = ["FINISHED", "RECONCILING", "RUNNING"].map(str::to_owned);
     insert_after(&mut recorded.job, |state| state == "RUNNING", states);
+    true
+}
+
+/// A stateless upgrade of a job that has failed: the recorded state becomes FINISHED for the moment between both jobs.
+fn end_of_failed_job(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let finished = |side: &Sequences| side.job.windows(2).position(|pair| *pair == ["FAILED", "FINISHED"]);
+    let (Some(at), None) = (finished(recorded), finished(ours)) else { return false };
+    recorded.job.remove(at + 1);
     true
 }
 

@@ -83,9 +83,12 @@ impl Pass<'_> {
         if state == JobStatusState::Failed {
             self.report_failed_job(answer);
         }
-        let before = before.map_or_else(|| "null".to_owned(), |before| before.to_string());
-        let message = format!("Job status changed from {before} to {state}");
-        self.event(EventRecord::normal(Reason::JobStatusChanged, Component::Job, message));
+        // A job that finishes while it is stopped with a savepoint does what it was asked to.
+        if state != JobStatusState::Finished || self.stage() != Stage::Stopping {
+            let before = before.map_or_else(|| "null".to_owned(), |before| before.to_string());
+            let message = format!("Job status changed from {before} to {state}");
+            self.event(EventRecord::normal(Reason::JobStatusChanged, Component::Job, message));
+        }
         if state == JobStatusState::Canceled && self.stage() == Stage::Deployed {
             self.record_job_as_suspended();
         }

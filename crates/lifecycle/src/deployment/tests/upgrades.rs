@@ -1,11 +1,11 @@
 //! Changes of the spec of a deployed application, besides savepoints.
 
-use api::{JobManagerDeploymentStatus as Jm, JobStatusState, LifecycleState, UpgradeMode};
+use api::{JobManagerDeploymentStatus as Jm, JobStatusState, LifecycleState, OperationKind, UpgradeMode};
 
 use super::super::restore::LAST_STATE_MARKER;
 use super::world::{World, application, restart, upgrade_mode, with, with_ha};
-use crate::FlinkRequest;
 use crate::observed::HaMetadata;
+use crate::{Effect, FlinkRequest, Requeue};
 
 #[test]
 fn a_stateless_upgrade_replaces_the_cluster() {
@@ -372,4 +372,41 @@ fn a_job_that_never_came_up_is_replaced_from_what_it_was_started_from() {
     world.pass();
     assert_eq!(world.created, 2);
     assert_eq!(world.restored_from.last().unwrap().as_deref(), Some("file:///sp/first"));
+}
+
+#[test]
+fn what_came_up_after_all_is_not_replaced_without_its_state() {
+    let mut world = World::new(with_ha(application("savepoint")));
+    world.pass();
+    world.job_manager().never_started = true;
+    world.pass();
+    world.change(restart(1));
+    assert_eq!(world.round(), Requeue::AtOnce);
+    assert_eq!(world.status().operation.unwrap().kind, Some(OperationKind::Withdrawing));
+    assert!(world.scaled.is_empty(), "recorded first");
+    world.job_manager().never_started = false;
+    world.job_is(JobStatusState::Running);
+    world.pass();
+    assert!(world.scaled.is_empty());
+    assert!(world.calls.iter().any(|call| matches!(call, FlinkRequest::StopWithSavepoint { .. })));
+    assert_eq!(world.created, 1);
+}
+
+#[test]
+fn a_deployment_that_nobody_started_goes_in_the_state_in_which_it_was_seen() {
+    let mut world = World::stable(with_ha(application("last-state")));
+    let job_manager = world.job_manager();
+    job_manager.paused = true;
+    job_manager.replicas = 0;
+    job_manager.available_replicas = 0;
+    job_manager.attempt = Some("of an operator that is gone".to_owned());
+    job_manager.resource_version = Some("17".to_owned());
+    let effects = world.decide().effects;
+    let scale = effects.iter().find_map(|effect| match effect {
+        Effect::Scale(scale) => Some(scale.clone()),
+        _ => None,
+    });
+    let scale = scale.unwrap();
+    assert_eq!((scale.replicas, scale.resource_version.as_deref()), (0, Some("17")));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Delete(_))));
 }
