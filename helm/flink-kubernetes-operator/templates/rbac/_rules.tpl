@@ -11,8 +11,12 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
   verbs: [update]
 # Session clusters wait for their jobs when they are deleted.
 - apiGroups: [flink.apache.org]
-  resources: [flinksessionjobs, flinkstatesnapshots]
+  resources: [flinksessionjobs]
   verbs: [list, watch]
+# Savepoints of upgrades get one each. Server-side apply is a patch, and a create where there is nothing yet.
+- apiGroups: [flink.apache.org]
+  resources: [flinkstatesnapshots]
+  verbs: [list, watch, create, patch]
 # Some clusters let only those name an owner that blocks deletion who may change its finalizers.
 - apiGroups: [flink.apache.org]
   resources: [flinkdeployments/finalizers]
@@ -20,17 +24,17 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
 - apiGroups: [apps]
   resources: [deployments/finalizers]
   verbs: [update]
-# Flink clusters. Server-side apply is a patch, and a create where there is nothing yet.
+# Flink clusters. What is there already is read before it is replaced.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [services]
-  verbs: [create, patch, delete]
+  verbs: [get, create, delete]
 # Those of Flink's high availability are looked for and removed, too.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [list, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
   verbs: [get, create, patch, delete]
