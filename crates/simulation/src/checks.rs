@@ -80,6 +80,12 @@ impl Checks {
             {
                 self.recorded.insert(text(&after, pointer).to_owned());
             }
+            // Where Apache's CRDs prune the operation.
+            let copy = text(&after, "/status/clusterInfo/pending-operation");
+            let copy: Value = serde_json::from_str(copy).unwrap_or_default();
+            for pointer in ["/operation/attempt", "/operation/triggerId"] {
+                self.recorded.insert(text(&copy, pointer).to_owned());
+            }
             let generation =
                 after.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default();
             let spec = after.get("spec").cloned().unwrap_or_default();

@@ -106,14 +106,18 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
     let changed = pass.status.observed_generation != Some(pass.generation);
     let steady = !deleting && !changed && pass.is_steady(job_manager);
     let available = job_manager.is_some_and(JobManager::is_available);
+    // Between its deployment and the moment in which it is stable, a cluster is looked at often.
+    let settles = pass.stage() == Stage::Deployed && !changed && !deleting && pass.status.error.is_none();
+    let without_ha = settles && matches!(pass.ha(), restore::Ha::Off);
+    let without_ingress = settles && resource.spec.ingress.is_none();
     Reads {
         job_manager: !steady,
         pods: !steady
             && (!available
                 || changed
                 || matches!(pass.stage(), Stage::Stopped | Stage::Restarting | Stage::Withdrawing)),
-        ha: !steady,
-        ingress: !deleting && !steady && pass.settings.manage_ingress,
+        ha: !steady && !without_ha,
+        ingress: !deleting && !steady && !without_ingress && pass.settings.manage_ingress,
     }
 }
 
