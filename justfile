@@ -37,6 +37,10 @@ golden *ARGS:
 simulate *ARGS:
     e2e/simulate {{ARGS}}
 
+# Every fault at every call of every scenario: minutes.
+fault-matrix *ARGS:
+    e2e/simulate --faults all --every-call {{ARGS}}
+
 # Scenarios on real Flink: just scenarios stateless-upgrade
 scenarios *ARGS:
     e2e/scenarios {{ARGS}}
