@@ -17,6 +17,10 @@ use crate::observed::{FlinkAnswer, JobOverview};
 /// method has run.
 pub(super) const JOB_GRACE: Duration = Duration::from_mins(1);
 
+/// How long a new job may take to have all its tasks before anybody is told that it does not: most need less, and then it
+/// is not worth two writes.
+const STARTS: Duration = Duration::from_secs(5);
+
 /// How long a JobManager may keep to itself why a job failed.
 const CAUSE_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,6 +37,10 @@ impl Pass<'_> {
     fn job_is_there(&mut self, job: &JobOverview, answer: &FlinkAnswer) {
         let state = job.effective_state();
         let before = self.job_state();
+        if before == Some(JobStatusState::Reconciling) && is_just_starting(job, state, answer.at) {
+            self.look_again(STARTS);
+            return;
+        }
         let ends = state.is_terminal() && before != Some(state);
         if ends && !self.record_last_checkpoint(job, answer) {
             self.sight = Sight::Ending;
@@ -174,6 +182,13 @@ impl Pass<'_> {
         let event = EventRecord::warning(Reason::Error, Component::Job, message);
         self.event(event.once(format!("other-jobs-{}", others.join("-"))));
     }
+}
+
+fn is_just_starting(job: &JobOverview, state: JobStatusState, at: Timestamp) -> bool {
+    let starts = matches!(state, JobStatusState::Initializing | JobStatusState::Created);
+    // Far from each other in either direction, both clocks say nothing.
+    let age = at.as_millisecond().abs_diff(job.start_time);
+    starts && u128::from(age) < STARTS.as_millis()
 }
 
 /// Whether it is worth waiting for the cause of a failure, which is told once.

@@ -195,6 +195,23 @@ fn the_time_of_a_finished_cluster_is_configurable() {
 }
 
 #[test]
+fn a_job_that_starts_is_told_of_when_it_runs_or_takes_long() {
+    let mut world = World::new(application("stateless"));
+    world.pass();
+    world.job_is(JobStatusState::Created);
+    let now = world.now.as_millisecond();
+    world.answer().jobs[0].start_time = now;
+    world.pass();
+    assert_eq!(world.job_state(), Some(JobStatusState::Reconciling));
+    world.later(6);
+    let late = world.now;
+    world.answer().at = late;
+    world.pass();
+    assert_eq!(world.job_state(), Some(JobStatusState::Created), "it has waited long for its tasks");
+    assert_eq!(world.reasons().iter().filter(|reason| reason.contains("JobStatusChanged")).count(), 1);
+}
+
+#[test]
 fn the_cause_of_a_failure_is_waited_for_a_little() {
     let mut world = World::new(application("stateless"));
     world.pass();
