@@ -1,13 +1,13 @@
 //! The operator as a process on this machine, with the configuration, account and rights that the chart gives it.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::api_bench::call;
 use crate::kubernetes::{Cluster, Kind, name, text};
 use crate::operator_process::OperatorProcess;
 
@@ -98,18 +98,4 @@ fn start(binary: &Path, folder: &Path, namespace: &str) -> Result<OperatorProces
         .stdout(log.try_clone()?)
         .stderr(log);
     OperatorProcess::start(command)
-}
-
-fn call(program: &str, arguments: &[&str], input: &str) -> Result<String> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("{program} does not start"))?;
-    child.stdin.take().context("no standard input")?.write_all(input.as_bytes())?;
-    let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
 }

@@ -16,12 +16,7 @@ impl Pass<'_> {
             return;
         }
         self.take_the_spec_of_a_rollback();
-        if let Some(job_manager) = self.observed.job_manager.clone() {
-            if job_manager.owned {
-                self.delete_deployment(&job_manager);
-            } else {
-                self.foreign_deployment();
-            }
+        if self.old_cluster_goes() {
             return;
         }
         self.status.job_manager_deployment_status = Some(Jm::Missing);

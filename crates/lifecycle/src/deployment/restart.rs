@@ -117,12 +117,7 @@ impl Pass<'_> {
 
     /// The arm of a restart: the old cluster goes, then the recorded spec is deployed once more.
     pub(super) fn follow_restart(&mut self) {
-        if let Some(job_manager) = self.observed.job_manager.clone() {
-            if job_manager.owned {
-                self.delete_deployment(&job_manager);
-            } else {
-                self.foreign_deployment();
-            }
+        if self.old_cluster_goes() {
             return;
         }
         let source = if self.job_ended() { self.source_of_failed_job() } else { self.source_of_recovery() };

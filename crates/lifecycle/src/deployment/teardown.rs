@@ -13,6 +13,17 @@ use crate::observed::JobManager;
 const PODS_END: Duration = Duration::from_millis(500);
 
 impl Pass<'_> {
+    /// Makes room for the next cluster. Returns whether there is still one, ours or somebody else's.
+    pub(super) fn old_cluster_goes(&mut self) -> bool {
+        let Some(job_manager) = self.observed.job_manager.clone() else { return false };
+        if job_manager.owned {
+            self.delete_deployment(&job_manager);
+        } else {
+            self.foreign_deployment();
+        }
+        true
+    }
+
     /// Deletes the cluster's Deployment and waits until it is gone.
     ///
     /// Where HA metadata has to survive, the JobManager goes first. A JobManager that outlives its TaskManagers sees its

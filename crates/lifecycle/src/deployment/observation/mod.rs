@@ -17,7 +17,7 @@ use super::pass::{Pass, Sight, Stage};
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::{FlinkAnswer, JobManager, PodProblem};
 
-/// How long pods may wait for their volumes before that is reported: ConfigMaps are created just after the Deployment.
+/// How long pods may wait for their volumes before that is reported: the Java operator creates ConfigMaps after pods.
 const MOUNT_GRACE: Duration = Duration::from_secs(30);
 
 impl<'a> Pass<'a> {

@@ -16,7 +16,7 @@ fn an_invalid_spec_is_refused_before_and_after_a_first_deployment() {
     world.change(invalid);
     let requeue = world.pass();
     assert_eq!(world.lifecycle(), LifecycleState::Failed);
-    assert!(matches!(requeue, Requeue::After(_)), "judged again");
+    assert!(matches!(requeue, Requeue::After(_)), "W-54: judged again");
     assert_eq!(world.held().as_deref(), Some("ValidationError"));
     world.change(|resource| resource.spec.job.as_mut().unwrap().parallelism = Some(1));
     world.becomes_stable();

@@ -1,6 +1,6 @@
 //! Session clusters whose spec changes.
 
-use api::{JobStatusState, LifecycleState};
+use api::{JobStatusState, LifecycleState, ReconciliationState};
 
 use super::world::{World, restart, session, with, with_ha};
 use crate::observed::{FlinkFailure, FlinkView, HaJob, HaMetadata, JobGraphs, JobOverview, SessionJob};
@@ -125,4 +125,21 @@ fn a_session_cluster_that_does_not_come_up_can_be_repaired() {
     world.pass();
     world.pass();
     assert_eq!(world.created, 2);
+}
+
+#[test]
+fn w_05_an_upgrade_under_way_goes_on_although_the_spec_becomes_invalid() {
+    let mut world = World::stable(session());
+    world.change(restart(1));
+    world.round();
+    assert_eq!(world.status().reconciliation_state(), ReconciliationState::Upgrading);
+    world.change(|resource| {
+        resource.spec.flink_configuration =
+            serde_json::from_value(serde_json::json!({"rest.port": "none"})).unwrap();
+    });
+    world.pass();
+    world.pass();
+    assert_eq!(world.created, 2, "the recorded spec is deployed");
+    assert_eq!(world.held().as_deref(), Some("ValidationError"));
+    assert!(!world.error().is_empty());
 }
