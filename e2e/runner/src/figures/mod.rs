@@ -3,6 +3,7 @@
 mod installed;
 mod process;
 mod samples;
+mod upgrades;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,8 @@ enum Part {
     Process(process::Arguments),
     /// Of the operator that Helm has installed in the test bed of KUBECONFIG.
     Installed(installed::Arguments),
+    /// Of upgrades by the operator that Helm has installed in the test bed of KUBECONFIG.
+    Upgrades(upgrades::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
@@ -29,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         match &arguments.part {
             Part::Process(arguments) => process::measure(arguments).await,
             Part::Installed(arguments) => installed::measure(arguments).await,
+            Part::Upgrades(arguments) => upgrades::measure(arguments).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)

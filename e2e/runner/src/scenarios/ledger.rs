@@ -21,7 +21,7 @@ impl fmt::Display for Ledger {
 
 impl Ledger {
     /// Judges a file that the job `name` of this scenario wrote. Fails if elements were lost or counted twice.
-    pub(super) fn read(space: &Space, name: &str) -> Result<Self> {
+    pub(crate) fn read(space: &Space, name: &str) -> Result<Self> {
         Self::of_file(&space.data.join(format!("{name}.jsonl")))
     }
 
@@ -60,4 +60,27 @@ pub(super) async fn counts(space: &Space, name: &str, starts: u64) -> Result<()>
     );
     space.say(&format!("{name} counted {} elements in start {starts}", ledger.number("sequence")?));
     Ok(())
+}
+
+/// Waits until the job has started so often, so often from a snapshot, and has completed a checkpoint with more than
+/// `counted` elements: then nothing was lost and nothing counted twice up to there.
+pub(crate) async fn goes_on(
+    space: &Space,
+    name: &str,
+    starts: u64,
+    restored: u64,
+    counted: u64,
+) -> Result<Ledger> {
+    let what = format!("{name} has started {starts} times, {restored} times from a snapshot, and counts");
+    let ledger = space
+        .until(&what, super::space::TO_NOTICE, async || {
+            let ledger = Ledger::read(space, name)?;
+            let counts = ledger.number("completed")? > counted && ledger.number("starts")? >= starts;
+            Ok(if counts { Look::Done(ledger) } else { Look::NotYet(ledger.to_string()) })
+        })
+        .await?;
+    let fits = ledger.number("starts")? == starts && ledger.number("restored")? == restored;
+    ensure!(fits, "{name}: {starts} starts and {restored} restored were expected: {ledger}");
+    space.say(&format!("{name}: {ledger}"));
+    Ok(ledger)
 }

@@ -15,6 +15,7 @@ mod rights;
 mod session;
 pub(crate) mod space;
 pub(crate) mod specs;
+pub(crate) mod stateful;
 mod upgrade;
 
 use std::path::PathBuf;
@@ -32,8 +33,11 @@ use space::Space;
 /// Runs scenarios on the cluster of `KUBECONFIG`, a test bed; ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Scenarios to run; all without.
+    /// Scenarios to run; all but the long ones without.
     names: Vec<String>,
+    /// The long ones too.
+    #[arg(long)]
+    long: bool,
     /// Only lists the scenarios.
     #[arg(long)]
     list: bool,
@@ -56,15 +60,23 @@ struct Scenario {
     about: &'static str,
     /// Runs alone, because it disturbs the operator.
     alone: bool,
+    /// Runs only when it is named, or with `--long`.
+    long: bool,
     run: for<'a> fn(&'a Space) -> LocalBoxFuture<'a, Result<()>>,
 }
 
 macro_rules! scenario {
     ($name:literal, $run:path, $about:literal) => {
-        Scenario { name: $name, about: $about, alone: false, run: |space| Box::pin($run(space)) }
+        Scenario { name: $name, about: $about, alone: false, long: false, run: |space| Box::pin($run(space)) }
+    };
+    (long $name:literal, $run:path, $about:literal) => {
+        Scenario { long: true, ..scenario!($name, $run, $about) }
     };
     (alone $name:literal, $run:path, $about:literal) => {
-        Scenario { name: $name, about: $about, alone: true, run: |space| Box::pin($run(space)) }
+        Scenario { alone: true, ..scenario!($name, $run, $about) }
+    };
+    (alone long $name:literal, $run:path, $about:literal) => {
+        Scenario { alone: true, long: true, ..scenario!($name, $run, $about) }
     };
 }
 
@@ -72,6 +84,16 @@ const ALL: &[Scenario] = &[
     scenario!("application-1-20", application::on_1_20, "Flink 1.20 from create to STABLE; the job counts"),
     scenario!("application-2-2", application::on_2_2, "the same on Flink 2.2"),
     scenario!("stateless-upgrade", upgrade::stateless, "a changed spec: a new job, nothing of the old one"),
+    scenario!("savepoint-upgrade", stateful::savepoint, "upgrade, suspend and resume with savepoints"),
+    scenario!("last-state-upgrade", stateful::last_state, "the same with HA metadata, on Flink 2.2"),
+    scenario!(
+        "last-state-without-ha",
+        stateful::last_state_without_ha,
+        "the last checkpoint without HA metadata"
+    ),
+    scenario!(long "rollback", stateful::rollback, "a change that never gets ready is taken back"),
+    scenario!(long "lost-jobmanager-with-state", stateful::lost_jobmanager, "its Deployment deleted; HA metadata"),
+    scenario!(long "savepoint-on-deletion", stateful::savepoint_on_deletion, "another job starts from it"),
     scenario!("session-cluster", session::run, "a session cluster, changed and deleted"),
     scenario!("probes-and-metrics", pages::run, "what the operator's own pages say"),
     scenario!("broken-image", broken_image::run, "an image that does not exist, then one that does"),
@@ -82,29 +104,35 @@ const ALL: &[Scenario] = &[
     scenario!("deletion", deletion::of_a_running_job, "what belongs to the cluster goes, nothing else"),
     scenario!("early-deletion", deletion::before_stable, "deleted while starting, broken, invalid"),
     scenario!(alone "operator-killed", operator_killed::run, "SIGKILL in the middle of deployments"),
+    scenario!(alone long "operator-killed-in-upgrades", stateful::operator_killed, "SIGKILL in ten upgrades with state"),
 ];
 
 /// Runs the chosen scenarios.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.list {
         for scenario in ALL {
-            println!("{:32} {}", scenario.name, scenario.about);
+            let long = if scenario.long { " (long)" } else { "" };
+            println!("{:32} {}{long}", scenario.name, scenario.about);
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let chosen = chosen(&arguments.names)?;
+    let chosen = chosen(arguments)?;
     // One thread: the cluster is what works.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run_all(arguments, chosen))
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Scenario>> {
+fn chosen(arguments: &Arguments) -> Result<Vec<&'static Scenario>> {
+    let names = &arguments.names;
     for name in names {
         if !ALL.iter().any(|scenario| scenario.name == name) {
             bail!("there is no scenario {name}: see --list");
         }
     }
-    let wanted = |scenario: &&Scenario| names.is_empty() || names.iter().any(|name| name == scenario.name);
+    let wanted = |scenario: &&Scenario| {
+        let is_named = names.iter().any(|name| name == scenario.name);
+        is_named || names.is_empty() && (arguments.long || !scenario.long)
+    };
     Ok(ALL.iter().filter(wanted).collect())
 }
 

@@ -52,10 +52,15 @@ async fn killed_when(
     space.create(deployment).await?;
     let seen = async || Ok(if there().await? { Look::Done(()) } else { Look::NotYet("nothing".to_owned()) });
     space.until_every(Duration::from_millis(5), &format!("{cluster}: {what}"), TO_NOTICE, seen).await?;
-    space.operator.kill(&space.cluster).await?;
-    space.say(&format!("killed the operator when {cluster}: {what}"));
     let state = now(space, cluster).await?;
-    ensure!(text(&state, "/status/lifecycleState") != "STABLE", "{} was killed too late", name(&state));
+    ensure!(text(&state, "/status/lifecycleState") != "STABLE", "{} is stable already", name(&state));
+    kill(space, &format!("when {cluster}: {what}")).await
+}
+
+/// Kills the operator and waits until it is back.
+pub(super) async fn kill(space: &Space, when: &str) -> Result<()> {
+    space.operator.kill(&space.cluster).await?;
+    space.say(&format!("killed the operator {when}"));
     space
         .until("the operator is gone", TO_NOTICE, async || {
             let ready = space.operator.ready(&space.cluster).await?;

@@ -24,6 +24,7 @@ pub(super) const LISTED: &[Listed] = &[
     Listed { id: "redeployment from a savepoint", apply: savepoint_redeploy },
     Listed { id: "in-place scaling", apply: in_place_scaling },
     Listed { id: "end of a failed job", apply: end_of_failed_job },
+    Listed { id: "upgrade done in time", apply: done_in_time },
 ];
 
 /// Takes what is listed out of the recorded side, and names what occurred.
@@ -41,6 +42,13 @@ fn deleting(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
         return false;
     }
     recorded.lifecycle.insert(recorded.lifecycle.len() - 1, "DELETING".to_owned());
+    // A job that was stopped before is seen to end.
+    if let [before @ .., last] = ours.job.as_slice()
+        && before == recorded.job.as_slice()
+        && last == "FINISHED"
+    {
+        recorded.job.push(last.clone());
+    }
     true
 }
 
@@ -88,7 +96,7 @@ fn remove_last<T>(sequence: &mut Vec<T>, what: impl Fn(&T) -> bool) {
 /// A new `savepointRedeployNonce`: the recorded state stays STABLE while the job is replaced.
 fn savepoint_redeploy(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
     let restart = ["UPGRADING", "DEPLOYED", "STABLE"].map(str::to_owned);
-    let twice = [restart.clone(), restart.clone()].concat();
+    let twice = [restart.as_slice(), &["UPGRADING", "STABLE"].map(str::to_owned)].concat();
     let submits = recorded
         .events
         .windows(2)
@@ -133,6 +141,41 @@ fn end_of_failed_job(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> b
     let (Some(at), None) = (finished(recorded), finished(ours)) else { return false };
     recorded.job.remove(at + 1);
     true
+}
+
+/// An upgrade that the recorded next change overtook, and that we had done by then.
+fn done_in_time(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    if recorded.overtaken != ours.overtaken + 1 {
+        return false;
+    }
+    let texts = |what: &[&str]| what.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut with_both = recorded.clone();
+    let lifecycle = texts(&["UPGRADING", "DEPLOYED", "STABLE"]);
+    let cluster = texts(&["MISSING", "DEPLOYING", "READY"]);
+    let events = [
+        "Normal JobManagerDeployment SpecChanged",
+        "Normal JobManagerDeployment Suspended",
+        "Normal JobManagerDeployment Submit",
+        "Normal Job JobStatusChanged RECONCILING -> RUNNING",
+    ];
+    repeat_last(&mut with_both.lifecycle, &lifecycle);
+    repeat_last(&mut with_both.job_manager, &cluster);
+    repeat_last(&mut with_both.job, &texts(&["FINISHED", "RECONCILING", "RUNNING"]));
+    repeat_last(&mut with_both.events, &texts(&events));
+    let done = with_both.lifecycle == ours.lifecycle && with_both.events == ours.events;
+    if done {
+        *recorded = with_both;
+    }
+    done
+}
+
+/// Repeats the last occurrence of `what`.
+fn repeat_last<T: Clone + ToString>(sequence: &mut Vec<T>, what: &[String]) {
+    let matches = |window: &[T]| window.iter().map(ToString::to_string).eq(what.iter().cloned());
+    if let Some(at) = sequence.windows(what.len()).rposition(matches) {
+        let again = sequence[at..at + what.len()].to_vec();
+        sequence.splice(at..at, again);
+    }
 }
 
 fn insert_after<T, const N: usize>(sequence: &mut Vec<T>, after: impl Fn(&T) -> bool, what: [T; N]) {

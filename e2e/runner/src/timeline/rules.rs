@@ -20,12 +20,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule { id: "image cannot be pulled", apply: image_pull },
     Rule { id: "repeated warnings", apply: repeated_warnings },
     Rule { id: "overtaken upgrade", apply: overtaken_upgrade },
+    Rule { id: "repeated failures", apply: repeated_failures },
 ];
 
 /// Applies all rules, and names those that left something out.
 pub(super) fn normalise(sequences: &mut Sequences, application: bool) -> Vec<&'static str> {
     if !application {
         sequences.job.clear();
+        sequences.job_manager.iter_mut().for_each(|state| state.job_ran = true);
     }
     let mut applied = Vec::new();
     for rule in RULES {
@@ -100,19 +102,46 @@ fn repeated_warnings(sequences: &mut Sequences) {
 }
 
 /// An upgrade that the next change of the spec overtakes before its job runs is one upgrade with that: whether the
-/// change came before or after the first of both clusters was submitted is chance.
+/// change came before or after the first of both clusters was submitted, or even before anybody looked, is chance.
 fn overtaken_upgrade(sequences: &mut Sequences) {
-    let both = ["SpecChanged", "Suspended", "Submit", "SpecChanged", "Suspended", "Submit"];
-    let reasons = |events: &[Event]| events.iter().map(|event| event.reason.clone()).collect::<Vec<_>>();
-    while let Some(at) = sequences.events.windows(both.len()).position(|events| reasons(events) == both) {
-        // What is left: SpecChanged, Suspended, SpecChanged, Submit.
-        sequences.events.remove(at + 4);
-        sequences.events.remove(at + 2);
+    let upgrade = ["SpecChanged", "Suspended", "Submit"];
+    let both = [upgrade, upgrade].concat();
+    while let Some(at) = find(&sequences.events, &both) {
+        sequences.events.drain(at..at + upgrade.len());
+        sequences.overtaken += 1;
         let states = |what: &[&str]| what.iter().map(ToString::to_string).collect::<Vec<_>>();
         remove_repeat(&mut sequences.lifecycle, &states(&["UPGRADING", "DEPLOYED"]), ToString::to_string);
         remove_repeat(&mut sequences.job_manager, &states(&["MISSING", "DEPLOYING"]), ToString::to_string);
         remove_repeat(&mut sequences.job, &states(&["FINISHED", "RECONCILING"]), ToString::to_string);
     }
+    // The same Events tell of a job that was suspended and resumed.
+    if sequences.lifecycle.iter().any(|state| state == "SUSPENDED") {
+        return;
+    }
+    while let Some(at) = find(&sequences.events, &["SpecChanged", "Suspended", "SpecChanged", "Submit"]) {
+        sequences.events.remove(at + 2);
+        sequences.overtaken += 1;
+    }
+}
+
+/// How often a failed job fails again before what it lacks is there depends on how fast it starts.
+fn repeated_failures(sequences: &mut Sequences) {
+    let states = |what: &[&str]| what.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let round = ["Error", "JobStatusChanged", "JobException", "Submit"];
+    while let Some(at) = find(&sequences.events, &[round, round].concat()) {
+        sequences.events.drain(at..at + round.len());
+        remove_repeat(&mut sequences.lifecycle, &states(&["FAILED", "DEPLOYED"]), ToString::to_string);
+        let cluster = states(&["MISSING", "DEPLOYING", "READY"]);
+        remove_repeat(&mut sequences.job_manager, &cluster, ToString::to_string);
+        remove_repeat(&mut sequences.job, &states(&["FAILED", "RECONCILING"]), ToString::to_string);
+    }
+}
+
+/// Where Events with these reasons follow each other.
+fn find(events: &[Event], reasons: &[&str]) -> Option<usize> {
+    let fits =
+        |window: &[Event]| window.iter().map(|event| event.reason.as_str()).eq(reasons.iter().copied());
+    events.windows(reasons.len()).position(fits)
 }
 
 /// Removes the first occurrence of `what` that is followed by itself.

@@ -20,6 +20,8 @@ pub(super) struct Sequences {
     /// `jobStatus.state`.
     pub(super) job: Vec<String>,
     pub(super) events: Vec<Event>,
+    /// How many upgrades were overtaken by the next and are not in these sequences.
+    pub(super) overtaken: u32,
 }
 
 /// A state, and why it is an error if the status says so.
@@ -109,7 +111,9 @@ fn add_states(sequences: &mut Sequences, cr: &Resource) {
     }
     let job_manager = text(status, "/jobManagerDeploymentStatus");
     if !job_manager.is_empty() {
-        let job_ran = !["RECONCILING", "INITIALIZING", "CREATED"].contains(&job);
+        // A job that is being replaced counts as finished, whether it ever ran or not.
+        let replaced = job == "FINISHED" && ["UPGRADING", "ROLLING_BACK"].contains(&lifecycle);
+        let job_ran = !replaced && !["RECONCILING", "INITIALIZING", "CREATED"].contains(&job);
         let state = State { name: job_manager.to_owned(), reason: error_reason(status), job_ran };
         match sequences.job_manager.last_mut() {
             Some(last) if last.name == state.name && last.reason == state.reason => {

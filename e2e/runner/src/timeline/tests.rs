@@ -102,7 +102,8 @@ fn every_event_counts() {
             let mut without = ours.clone();
             without.remove(index);
             let comparison = compare(&recording, &without);
-            assert!(!comparison.differing.is_empty(), "{} without {event:?}", recording.name);
+            let overtaken = event.reason == "SpecChanged" && comparison.rules.contains("overtaken upgrade");
+            assert!(!comparison.differing.is_empty() || overtaken, "{} without {event:?}", recording.name);
         }
     }
 }
@@ -205,9 +206,17 @@ fn an_overtaken_upgrade_is_one_with_the_next() {
     let early = Sequences {
         lifecycle: texts(&["STABLE", "UPGRADING", "DEPLOYED", "STABLE"]),
         job: texts(&["RUNNING", "FINISHED", "RECONCILING", "RUNNING"]),
-        events: told(&["SpecChanged", "Suspended", "SpecChanged", "Submit"]),
+        events: told(&["SpecChanged", "Suspended", "Submit"]),
+        overtaken: 1,
         ..Sequences::default()
     };
+    let mut between = Sequences {
+        events: told(&["SpecChanged", "Suspended", "SpecChanged", "Submit"]),
+        overtaken: 0,
+        ..early.clone()
+    };
+    rules::normalise(&mut between, true);
+    assert_eq!(between, early);
     let mut late = Sequences {
         lifecycle: texts(&["STABLE", "UPGRADING", "DEPLOYED", "UPGRADING", "DEPLOYED", "STABLE"]),
         job: texts(&["RUNNING", "FINISHED", "RECONCILING", "FINISHED", "RECONCILING", "RUNNING"]),
