@@ -112,6 +112,15 @@ pub(crate) async fn ingress(
     Ok(ingress.metadata.uid.filter(|_| ours).map_or(IngressView::Absent, IngressView::Owned))
 }
 
+/// Whether the Service of the REST API exists.
+///
+/// # Errors
+/// Those of the API server.
+pub(crate) async fn rest_service(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<bool, ApiError> {
+    let service = ObjectKey::new(&key.namespace, &resources::names::rest_service(&key.name));
+    Ok(api.get(Kind::SERVICE, &service).await?.is_some())
+}
+
 /// Those objects that are what they ought to be; the API server sends no others.
 fn typed<K: DeserializeOwned>(objects: Vec<DynamicObject>) -> Vec<K> {
     objects

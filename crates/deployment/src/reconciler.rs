@@ -183,6 +183,8 @@ impl DeploymentReconciler {
         } else {
             IngressView::Unread
         };
+        let rest_service =
+            if wanted.rest_service { known(key, live::rest_service(api, key).await) } else { None };
         let flink = job_manager
             .as_ref()
             .map_or_else(FlinkView::default, |job_manager| self.engine.poller.view(key, &job_manager.uid));
@@ -204,6 +206,7 @@ impl DeploymentReconciler {
             flink,
             ha,
             ingress,
+            rest_service,
             session_jobs,
             created_attempt: memory.created_attempt.clone(),
             exceptions_reported,
@@ -266,6 +269,7 @@ fn needs_ground(effect: &lifecycle::Effect) -> bool {
     match effect {
         Effect::Event(_) | Effect::AddFinalizer | Effect::RemoveFinalizer => false,
         Effect::CreateCluster(_)
+        | Effect::CreateOwned(_)
         | Effect::Apply(_)
         | Effect::Scale(_)
         | Effect::Delete(_)

@@ -53,6 +53,7 @@ pub mod poller;
 pub mod ports;
 pub mod queue;
 pub mod resource;
+pub mod slots;
 pub mod status;
 #[cfg(test)]
 mod testing;

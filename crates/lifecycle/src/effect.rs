@@ -18,6 +18,8 @@ pub enum Effect {
     ///
     /// Repeatable: a Deployment that exists and carries the same attempt annotation is ours.
     CreateCluster(Box<ClusterObjects>),
+    /// Create an object that a JobManager Deployment owns. One that exists stays as it is.
+    CreateOwned(Box<DynamicObject>),
     /// Server-side apply of one object under our field manager.
     Apply(Box<DynamicObject>),
     /// Change the number of replicas.

@@ -24,6 +24,8 @@ pub struct Observed {
     pub ha: Option<HaMetadata>,
     /// The Ingress of the cluster's name; read when [`crate::reads`] says so.
     pub ingress: IngressView,
+    /// Whether the Service of the REST API exists; `None` when it was not read (see [`crate::reads`]).
+    pub rest_service: Option<bool>,
     /// FlinkSessionJobs that refer to this resource.
     pub session_jobs: Vec<SessionJob>,
     /// The attempt whose objects were all created by this process.
@@ -51,10 +53,6 @@ pub enum IngressView {
 pub struct SessionJob {
     /// Its name.
     pub name: String,
-    /// Flink's id of its job.
-    pub job_id: Option<String>,
-    /// Whether nobody minds when its state is lost: it is submitted again from empty.
-    pub stateless: bool,
 }
 
 /// A JobManager Deployment.
@@ -88,6 +86,9 @@ pub struct JobManager {
     pub never_started: bool,
 }
 
+/// How long the Deployment controller may take to look at a new Deployment. No JobManager comes up and goes within it.
+const FIRST_LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
+
 /// Annotation with the generation of the FlinkDeployment, as the Java operator writes it.
 pub const GENERATION_ANNOTATION: &str = "flinkdeployment.flink.apache.org/generation";
 
@@ -108,11 +109,12 @@ impl JobManager {
                 condition.status == "True" && condition.reason.as_deref() == Some("FailedCreate")
             })
             .map(|condition| condition.message.clone().unwrap_or_default());
-        let never_started = condition("Available").is_some_and(|available| {
-            available.status == "False"
-                && available.last_transition_time.is_some()
-                && available.last_transition_time == meta.creation_timestamp
-        });
+        let never_started =
+            condition("Available").filter(|available| available.status == "False").is_some_and(|available| {
+                let created = meta.creation_timestamp.as_ref().map(|time| time.0);
+                let since = available.last_transition_time.as_ref().map(|time| time.0);
+                created.zip(since).is_some_and(|(created, since)| since.duration_since(created) <= FIRST_LOOK)
+            });
         Self {
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone(),

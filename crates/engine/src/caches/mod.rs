@@ -10,7 +10,7 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
-use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, UpgradeMode};
+use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
@@ -102,15 +102,7 @@ impl Caches {
         let entries = self.flink_session_jobs.list(Some(&cluster.namespace));
         let jobs = entries.iter().filter_map(|entry| entry.good());
         jobs.filter(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()))
-            .map(|job| SessionJob {
-                name: job.metadata.name.clone().unwrap_or_default(),
-                job_id: job.status.as_ref().and_then(|status| status.job_id().map(str::to_owned)),
-                stateless: job
-                    .spec
-                    .job
-                    .as_ref()
-                    .is_some_and(|job| job.upgrade_mode_or_default() == UpgradeMode::Stateless),
-            })
+            .map(|job| SessionJob { name: job.metadata.name.clone().unwrap_or_default() })
             .collect()
     }
 }

@@ -16,11 +16,13 @@ use tokio::task::JoinSet;
 
 use crate::control::{Control, Reconciler, Watched};
 use crate::ports::{ApiError, Kind};
+use crate::slots::Slots;
 
 /// Settings of a [`Driver`].
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
-    /// Passes at once (`kubernetes.operator.reconcile.parallelism`). Default: 50.
+    /// Passes at once (`kubernetes.operator.reconcile.parallelism`), those aside that wait for an answer of Flink.
+    /// Default: 50.
     pub reconciles: usize,
     /// Flink clusters that are asked at once. Default: 50.
     pub polls: usize,
@@ -104,10 +106,12 @@ impl Driver {
             }
             self.control.turn();
             self.begin(&mut reconciles, &mut polls);
-            let wait = self.wait(reconciles.len(), polls.len());
+            let slots = Arc::clone(self.control.engine().executor.slots());
+            let wait = self.wait(in_slots(&reconciles, &slots), polls.len());
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { break Ok(()) },
                 () = self.news.notified() => {}
+                () = slots.freed() => {}
                 Some(_) = reconciles.join_next() => {}
                 Some(_) = polls.join_next() => {}
                 () = tokio::time::sleep(wait) => {}
@@ -122,7 +126,8 @@ impl Driver {
 
     /// Begins whatever is due, as far as there is room.
     fn begin(&self, reconciles: &mut JoinSet<()>, polls: &mut JoinSet<()>) {
-        while reconciles.len() < self.config.reconciles.max(1) {
+        let slots = self.control.engine().executor.slots();
+        while in_slots(reconciles, slots) < self.config.reconciles.max(1) {
             let Some(resource) = self.control.take() else { break };
             let by = self.reconcilers.get(&resource.kind).cloned();
             reconciles.spawn(work::reconcile(Arc::clone(&self.control), by, resource));
@@ -160,6 +165,11 @@ impl Driver {
         reconciles.abort_all();
         given_up
     }
+}
+
+/// How many passes hold a slot.
+fn in_slots(reconciles: &JoinSet<()>, slots: &Slots) -> usize {
+    reconciles.len().saturating_sub(slots.waiting())
 }
 
 /// Keeps one watch.

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
 use jiff::Timestamp;
-use lifecycle::{FlinkCluster, PollPlan};
+use kube::core::ObjectMeta;
+use lifecycle::{Effect, FlinkCall, FlinkCluster, FlinkRequest, PollPlan};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -13,9 +14,11 @@ use super::*;
 use crate::caches::ResourceId;
 use crate::control::Selection;
 use crate::engine::{Engine, Ways};
+use crate::executor::Executor;
 use crate::flink::FlinkAddresses;
 use crate::ports::{Clock, ObjectKey};
 use crate::queue::{Outcome, QueueConfig};
+use crate::resource::Resource;
 use crate::testing::Cluster;
 
 const KIND: Kind = Kind::FLINK_DEPLOYMENT;
@@ -49,6 +52,22 @@ impl Transport for Restless {
     }
 }
 
+/// A Flink that never answers.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Transport for Silent {
+    async fn send(&self, _: &Endpoint, request: RestRequest) -> Result<RestResponse, TransportError> {
+        tokio::time::sleep(request.time_limit).await;
+        Err(TransportError::TimedOut { sent: true })
+    }
+}
+
+fn flink() -> FlinkCluster {
+    FlinkCluster { namespace: "ns".to_owned(), name: "app".to_owned(), rest_port: 8081, tls: false }
+}
+
 /// What a pass does.
 type Pass = Box<dyn Fn(&ObjectKey) -> Outcome + Send + Sync>;
 
@@ -56,6 +75,8 @@ struct Scripted {
     /// A pass takes one of these, if there are to be any.
     permits: Option<Arc<Semaphore>>,
     pass: Pass,
+    /// Cancels the job of resources with this name.
+    cancels: Option<(&'static str, Arc<Executor>)>,
     running: AtomicUsize,
     most: AtomicUsize,
     passes: Mutex<Vec<(String, u64)>>,
@@ -75,6 +96,12 @@ impl Reconciler for Scripted {
         if let Some(permits) = &self.permits {
             permits.acquire().await.unwrap().forget();
         }
+        if let Some((_, executor)) = self.cancels.as_ref().filter(|(name, _)| *name == key.name) {
+            let request = FlinkRequest::Cancel { job_id: "0".repeat(32) };
+            let call = FlinkCall { cluster: flink(), request, tolerate_failure: true };
+            let resource = Resource::new(KIND, &ObjectMeta::default());
+            executor.perform(&resource, vec![Effect::Flink(call)]).await;
+        }
         self.running.fetch_sub(1, Ordering::SeqCst);
         (self.pass)(key)
     }
@@ -90,19 +117,30 @@ struct Bench {
 
 impl Bench {
     fn new(permits: Option<usize>, pass: impl Fn(&ObjectKey) -> Outcome + Send + Sync + 'static) -> Self {
+        Self::over(Arc::new(Restless::default()), permits, None, pass)
+    }
+
+    fn over(
+        transport: Arc<dyn Transport>,
+        permits: Option<usize>,
+        cancels: Option<&'static str>,
+        pass: impl Fn(&ObjectKey) -> Outcome + Send + Sync + 'static,
+    ) -> Self {
         let cluster = Arc::new(Cluster::default());
         let clock = Arc::new(TokioClock(Instant::now()));
         let ways = Ways {
             api: cluster.clone(),
-            transport: Arc::new(Restless::default()),
+            transport,
             addresses: FlinkAddresses::ServiceDns,
             clock: clock.clone(),
         };
         let engine = Engine::new(ways, Duration::from_secs(10)).unwrap();
+        let executor = Arc::clone(&engine.executor);
         let control = Arc::new(Control::new(engine, &[KIND], &Selection::default(), QueueConfig::default()));
         let reconciler = Arc::new(Scripted {
             permits: permits.map(|permits| Arc::new(Semaphore::new(permits))),
             pass: Box::new(pass),
+            cancels: cancels.map(|name| (name, executor)),
             running: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             passes: Mutex::default(),
@@ -163,6 +201,27 @@ async fn passes_are_bounded_and_a_resource_never_runs_twice_at_once() {
     let passes = bench.passes();
     assert_eq!(passes.len(), 21);
     assert_eq!(passes.iter().filter(|(name, _)| *name == first).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_job_manager_that_never_answers_holds_no_slot() {
+    let pass = |_: &ObjectKey| Outcome::OnChange;
+    let bench = Bench::over(Arc::new(Silent), None, Some("silent"), pass);
+    bench.cluster.put(KIND, "silent", |_| {});
+    let _run = bench.start(DriverConfig { reconciles: 1, ..DriverConfig::default() });
+    seconds(1).await;
+    for number in 0..3 {
+        bench.cluster.put(KIND, &number.to_string(), |_| {});
+    }
+    seconds(1).await;
+    let done: Vec<_> = bench.passes().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(done, ["silent", "0", "1", "2"]);
+    assert_eq!(bench.reconciler.running.load(Ordering::SeqCst), 1, "it still waits");
+    seconds(10).await;
+    assert_eq!(bench.reconciler.running.load(Ordering::SeqCst), 0, "and not for ever");
+    bench.cluster.put(KIND, "late", |_| {});
+    seconds(1).await;
+    assert_eq!(bench.passes().len(), 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,10 @@ use crate::resource::Resource;
 impl Executor {
     /// Sends a call. All of them return at once; what comes of them is told by the Flink poller.
     pub(super) async fn call_flink(&self, resource: &Resource, call: &FlinkCall) -> Result<(), EffectError> {
-        match self.send(call).await {
+        let slot = self.slots.give_back();
+        let sent = self.send(call).await;
+        drop(slot);
+        match sent {
             Ok(()) => Ok(()),
             Err(kind) if call.tolerate_failure => {
                 tracing::info!(

@@ -23,6 +23,7 @@ use crate::events::EventRecorder;
 use crate::flink::Flink;
 use crate::ports::KubernetesApi;
 use crate::resource::Resource;
+use crate::slots::Slots;
 
 pub use error::{EffectError, EffectErrorKind};
 
@@ -55,6 +56,7 @@ pub struct Executor {
     events: Arc<EventRecorder>,
     flink: Flink,
     flink_time_limit: Duration,
+    slots: Arc<Slots>,
 }
 
 impl Executor {
@@ -68,7 +70,13 @@ impl Executor {
         flink: Flink,
         flink_time_limit: Duration,
     ) -> Self {
-        Self { api, caches, events, flink, flink_time_limit }
+        Self { api, caches, events, flink, flink_time_limit, slots: Arc::default() }
+    }
+
+    /// The slots that passes give back while they wait for Flink.
+    #[must_use]
+    pub fn slots(&self) -> &Arc<Slots> {
+        &self.slots
     }
 
     /// Performs effects on behalf of `resource`, in their order, up to the first that fails.
@@ -100,6 +108,7 @@ impl Executor {
             Effect::AddFinalizer => self.set_finalizer(resource, true).await?,
             Effect::RemoveFinalizer => self.set_finalizer(resource, false).await?,
             Effect::CreateCluster(cluster) => return self.create_cluster(resource, &cluster).await,
+            Effect::CreateOwned(object) => self.create_owned(&object).await?,
             Effect::Apply(object) => self.apply(&object).await?,
             Effect::Scale(scale) => self.scale(&scale).await?,
             Effect::Delete(delete) => self.delete(&delete).await?,

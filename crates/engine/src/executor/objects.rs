@@ -40,6 +40,21 @@ impl Executor {
         apply.await.map_err(|kind: EffectErrorKind| kind.during(action))
     }
 
+    /// Creates an object unless it exists.
+    pub(super) async fn create_owned(&self, object: &DynamicObject) -> Result<(), EffectError> {
+        let types = object.types.clone().unwrap_or_default();
+        let action = format!("create {} {}", types.kind, ObjectKey::of(&object.metadata));
+        let create = async {
+            match self.api.create(known_kind(object)?, object).await {
+                Ok(created) => self.caches.wrote(&created),
+                Err(ApiError::AlreadyExists { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            Ok(())
+        };
+        create.await.map_err(|kind: EffectErrorKind| kind.during(action))
+    }
+
     /// Sets `spec.replicas`. What is gone, or is another object by now, needs no replicas.
     pub(super) async fn scale(&self, scale: &ScaleObject) -> Result<(), EffectError> {
         let ScaleObject { object, resource_version, replicas } = scale;

@@ -3,6 +3,7 @@
 
 use api::FlinkDeploymentSpec;
 use flink_conf::{ClusterIdentity, ConfError, FlinkConf, effective};
+use kube::core::DynamicObject;
 use resources::{BuildError, ClusterInput, ClusterObjects};
 
 use super::pass::Pass;
@@ -37,6 +38,17 @@ pub(super) fn cluster(pass: &Pass<'_>) -> Result<ClusterObjects, BuildError> {
     objects(pass, &spec, &attempt, pass.job_id(), operation.restore_path.as_deref())
 }
 
+/// The Service of the REST API of the cluster that runs, owned by its JobManager Deployment.
+pub(super) fn rest_service(pass: &Pass<'_>, owner: &str) -> Option<DynamicObject> {
+    let name = resources::names::rest_service(pass.name);
+    let objects = cluster(pass).ok()?.dependents_owned_by(owner);
+    let is_it = |object: &DynamicObject| {
+        object.types.as_ref().is_some_and(|types| types.kind == "Service")
+            && object.metadata.name.as_deref() == Some(&name)
+    };
+    objects.into_iter().find(is_it)
+}
+
 /// Whether a cluster could be built from `spec`: asked before anything that runs is stopped for it.
 pub(super) fn rehearse(pass: &Pass<'_>, spec: &FlinkDeploymentSpec) -> Result<(), BuildError> {
     const ANY_ID: &str = "00000000000000000000000000000000";
@@ -62,9 +74,6 @@ fn objects(
 }
 
 /// The Ingress of the cluster.
-pub(super) fn ingress(
-    pass: &Pass<'_>,
-    wanted: &api::IngressSpec,
-) -> Result<kube::core::DynamicObject, BuildError> {
+pub(super) fn ingress(pass: &Pass<'_>, wanted: &api::IngressSpec) -> Result<DynamicObject, BuildError> {
     resources::ingress(&identity(pass), wanted, pass.settings.rest_port)
 }

@@ -1,7 +1,7 @@
 //! `status.conditions`.
 
-use api::ErrorReport;
 use api::condition::{self, Condition, STATUS_TRUE, TYPE_DELETING, TYPE_RUNNING, TYPE_SPEC_ACCEPTED};
+use api::{ErrorReport, ReconciliationState};
 
 use super::pass::{Hold, Pass, Stage};
 
@@ -15,7 +15,7 @@ const MESSAGE_LIMIT: usize = 1024;
 pub(super) fn update(pass: &mut Pass<'_>) {
     let before = pass.status.conditions.clone().unwrap_or_default();
     let running = pass.last.is_some().then(|| running(pass, &before));
-    let hold = pass.hold.take().or_else(|| under_way(pass));
+    let hold = pass.hold.take().or_else(|| under_way(pass)).or_else(|| rolled_back(pass));
     let deletion = pass.deletion.take();
     let condition = |type_: &str, status: bool, why: Hold| {
         let message: String = why.message.chars().take(MESSAGE_LIMIT).collect();
@@ -54,6 +54,18 @@ fn running(pass: &Pass<'_>, before: &[Condition]) -> Condition {
         running.message = Some(message.chars().take(MESSAGE_LIMIT).collect());
     }
     running
+}
+
+/// The newest spec failed, and the last stable one runs.
+fn rolled_back(pass: &Pass<'_>) -> Option<Hold> {
+    let deleted = pass.resource.metadata.deletion_timestamp.is_some();
+    (pass.reconciliation_state() == ReconciliationState::RolledBack && !deleted).then(|| Hold {
+        reason: "RolledBack",
+        message: "The newest spec was not stable within kubernetes.operator.deployment.readiness.timeout, so the last \
+                  stable one was deployed again. Remedy: the Events and status.lastReconciledSpec say what was tried; \
+                  change the spec, or set it back to what runs."
+            .to_owned(),
+    })
 }
 
 /// A generation that was not taken yet needs a reason, whatever it is.

@@ -21,6 +21,7 @@ impl Pass<'_> {
     /// The first deployment. A spec that wants nothing to run is not even recorded.
     pub(super) fn deploy_first(&mut self) {
         if self.wants_suspended() {
+            self.hold("Suspended", "job.state is suspended: nothing is deployed until it is running.");
             return;
         }
         if let Some(job_manager) = &self.observed.job_manager {
@@ -49,6 +50,7 @@ impl Pass<'_> {
             self.name, self.namespace
         );
         self.fail_once(class::RECONCILIATION, Reason::Error, &message);
+        self.hold("DeploymentExists", message);
         self.watch_foreign_deployment();
     }
 
@@ -97,6 +99,11 @@ impl Pass<'_> {
         let job = self.job();
         job.job_id = Some(job_id);
         // Without one it is known that the job started from empty: what was before is not its state.
+        if source.path.is_none()
+            && let Some(info) = &mut job.savepoint_info
+        {
+            info.last_savepoint = None;
+        }
         job.upgrade_savepoint_path = source.path;
     }
 
@@ -144,6 +151,20 @@ impl Pass<'_> {
             IngressView::Absent if wanted => self.publish_ingress(),
             IngressView::Owned(_) if !wanted => self.publish_ingress(),
             IngressView::Absent | IngressView::Owned(_) | IngressView::Unread => {}
+        }
+    }
+
+    /// The Service of the REST API, deleted by somebody: without it nobody reaches Flink.
+    pub(super) fn mend_rest_service(&mut self) {
+        let (Some(false), Some(job_manager)) = (self.observed.rest_service, &self.observed.job_manager)
+        else {
+            return;
+        };
+        if !job_manager.owned || job_manager.terminating {
+            return;
+        }
+        if let Some(service) = super::build::rest_service(self, &job_manager.uid) {
+            self.effects.push(Effect::CreateOwned(Box::new(service)));
         }
     }
 
@@ -303,6 +324,7 @@ impl Pass<'_> {
             self.name, self.namespace
         );
         self.fail_once(class::RECONCILIATION, Reason::Error, &message);
+        self.hold("DeploymentExists", message);
         self.watch_foreign_deployment();
     }
 

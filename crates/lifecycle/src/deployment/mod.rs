@@ -54,7 +54,7 @@ pub use pruned::recorded_attempt;
 
 use std::time::Duration;
 
-use api::{FlinkDeployment, FlinkDeploymentStatus, JobStatusState};
+use api::{FlinkDeployment, FlinkDeploymentStatus, JobManagerDeploymentStatus, JobStatusState};
 use flink_conf::operator_defaults::OperatorDefaults;
 use flink_conf::settings::OperatorSettings;
 use jiff::Timestamp;
@@ -87,6 +87,8 @@ pub struct Reads {
     pub ha: bool,
     /// The Ingress.
     pub ingress: bool,
+    /// The Service of the REST API, when nobody can be reached through it.
+    pub rest_service: bool,
 }
 
 /// Which live reads the next [`decide`] of this resource needs. `job_manager` is the cached Deployment.
@@ -96,11 +98,11 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
     let deployed = status.is_some_and(|status| status.last_reconciled_spec().is_some());
     let deleting = resource.metadata.deletion_timestamp.is_some();
     if !deployed {
-        return Reads { job_manager: true, pods: false, ha: false, ingress: false };
+        return Reads { job_manager: true, ..Reads::default() };
     }
     let observed = Observed::default();
     let Ok(settings) = settings(resource, context) else {
-        return Reads { job_manager: true, pods: true, ha: true, ingress: true };
+        return Reads { job_manager: true, pods: true, ha: true, ingress: true, rest_service: false };
     };
     let pass = Pass::new(resource, &observed, context, settings);
     let changed = pass.status.observed_generation != Some(pass.generation);
@@ -117,6 +119,10 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
                 || changed
                 || matches!(pass.stage(), Stage::Stopped | Stage::Restarting | Stage::Withdrawing)),
         ha: !steady && !without_ha,
+        rest_service: !deleting
+            && available
+            && pass.stage() == Stage::Deployed
+            && pass.job_manager_status() == JobManagerDeploymentStatus::DeployedNotReady,
         ingress: !deleting && !steady && !without_ingress && pass.settings.manage_ingress,
     }
 }
@@ -195,6 +201,7 @@ impl Pass<'_> {
             Stage::Withdrawing => self.follow_withdrawal(),
             Stage::Stopped => self.replace_cluster(),
             Stage::Deployed => {
+                self.mend_rest_service();
                 self.mend_ingress();
                 self.keep_or_change();
             }

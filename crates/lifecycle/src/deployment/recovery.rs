@@ -83,7 +83,8 @@ impl Pass<'_> {
         match self.ha() {
             Ha::Metadata(metadata) if stateless && !metadata.has_job(self.job_id()) => Some(Source::empty()),
             Ha::Metadata(_) | Ha::Unread | Ha::Elsewhere => self.last_state_source(),
-            Ha::Off if stateless => Some(Source::path(self.known_path())),
+            // Savepoints that are only listed are of earlier jobs.
+            Ha::Off if stateless => Some(Source::path(self.recorded_path())),
             Ha::Off => {
                 let message = "The JobManager Deployment is gone and the cluster has no HA metadata, so the newest \
                                state of the job is unknown. Remedy: set spec.job.initialSavepointPath to the savepoint \

@@ -84,11 +84,15 @@ impl<'a> Pass<'a> {
 
     /// The newest savepoint or checkpoint that is known by path.
     pub(super) fn known_path(&self) -> Option<String> {
-        let job = self.status.job_status.as_ref()?;
-        let path = job.upgrade_savepoint_path.clone().or_else(|| {
-            let last = job.savepoint_info.as_ref()?.last_savepoint.as_ref()?;
-            last.location.clone()
-        });
+        self.recorded_path().or_else(|| {
+            let info = self.status.job_status.as_ref()?.savepoint_info.as_ref()?;
+            info.last_savepoint.as_ref()?.location.clone()
+        })
+    }
+
+    /// Where the job that runs was started from, or where the one that has ended left off.
+    pub(super) fn recorded_path(&self) -> Option<String> {
+        let path = self.status.job_status.as_ref()?.upgrade_savepoint_path.clone();
         path.filter(|path| path != LAST_STATE_MARKER)
     }
 

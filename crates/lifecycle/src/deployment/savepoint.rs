@@ -111,7 +111,7 @@ impl Pass<'_> {
     fn savepoint_is_unknown(&mut self, job_id: &str) -> SavepointOutcome {
         match self.job_state() {
             _ if self.sight == Sight::Ending => SavepointOutcome::Wait,
-            Some(JobStatusState::Running) => {
+            Some(JobStatusState::Running) if !self.savepoint_is_overdue() => {
                 self.ask_again_for_savepoint(job_id);
                 SavepointOutcome::Wait
             }
@@ -126,7 +126,12 @@ impl Pass<'_> {
         let before = self.operation().job_start_time;
         let now = self.start_time_of(job_id);
         if before.is_some() && now != before {
+            let begun = self.operation().start_timestamp;
             self.begin_savepoint();
+            // All of it has one deadline, however often the JobManager is restarted.
+            if let Some(operation) = &mut self.status.operation {
+                operation.start_timestamp = begun;
+            }
         } else {
             self.ask_for_savepoint();
         }
@@ -136,12 +141,17 @@ impl Pass<'_> {
         if self.job_manager_status() == Jm::Missing || self.sight == Sight::Lost {
             return SavepointOutcome::JobLost;
         }
-        let start = self.operation().start_timestamp.unwrap_or_default();
-        let limit = i64::try_from(self.settings.savepoint_timeout.as_millis()).unwrap_or(i64::MAX);
-        if self.now().as_millisecond().saturating_sub(start) > limit {
+        if self.savepoint_is_overdue() {
             return SavepointOutcome::Failed("it took too long".to_owned());
         }
         SavepointOutcome::Wait
+    }
+
+    /// Whether the stop has had all of its time.
+    pub(super) fn savepoint_is_overdue(&self) -> bool {
+        let start = self.operation().start_timestamp.unwrap_or_default();
+        let limit = i64::try_from(self.settings.savepoint_timeout.as_millis()).unwrap_or(i64::MAX);
+        self.now().as_millisecond().saturating_sub(start) > limit
     }
 
     /// The path is recorded before anything else happens to it; the job's cluster goes only after that.

@@ -31,8 +31,7 @@ impl Pass<'_> {
         self.replace_cluster();
     }
 
-    /// Whether jobs run on the cluster that nobody could bring back. Those of stateless FlinkSessionJobs are submitted
-    /// again.
+    /// Whether jobs run on the cluster: without high availability nobody could bring them back with their state.
     fn jobs_would_be_lost(&mut self) -> bool {
         if !self.settings.session_upgrade_blocks_on_jobs || !matches!(self.ha(), Ha::Off) {
             return false;
@@ -47,7 +46,9 @@ impl Pass<'_> {
                 self.look_again(self.settings.progress_check_interval);
                 return true;
             }
-            JobsOnCluster::Known(jobs) => self.not_brought_back(&jobs),
+            JobsOnCluster::Known(jobs) => {
+                jobs.iter().map(|job| format!("{} ({})", job.job_id, job.name)).collect::<Vec<_>>()
+            }
         };
         if lost.is_empty() {
             return false;
@@ -62,22 +63,23 @@ impl Pass<'_> {
         true
     }
 
-    fn not_brought_back(&self, jobs: &[JobOverview]) -> Vec<String> {
-        let stateless = |job: &&JobOverview| {
-            let manager =
-                self.observed.session_jobs.iter().find(|one| one.job_id.as_ref() == Some(&job.job_id));
-            !manager.is_some_and(|manager| manager.stateless)
-        };
-        jobs.iter().filter(stateless).map(|job| format!("{} ({})", job.job_id, job.name)).collect()
-    }
-
-    /// The jobs that have not ended, as the JobManager said last. Where none is up there are none.
+    /// The jobs that have not ended, as the JobManager said last. Where none is up there are none, unless HA metadata
+    /// names some, which the next JobManager recovers.
     ///
     /// A query that failed is not "no jobs" (the Java operator takes it for that), as long as the JobManager may still
     /// answer; one that has not answered for `kubernetes.operator.resource.cleanup.timeout` is given up.
     pub(super) fn jobs_on_cluster(&self) -> JobsOnCluster {
         let Some(job_manager) = self.observed.job_manager.as_ref().filter(|one| one.is_available()) else {
-            return JobsOnCluster::Known(Vec::new());
+            let recoverable = match self.ha() {
+                Ha::Metadata(metadata) => !metadata.job_graphs.is_empty(),
+                Ha::Unread => true,
+                Ha::Off | Ha::Elsewhere => false,
+            };
+            return if recoverable && !self.is_given_up() {
+                JobsOnCluster::Unknown
+            } else {
+                JobsOnCluster::Known(Vec::new())
+            };
         };
         let FlinkView { answer, failure } = &self.observed.flink;
         if let Some(answer) = answer.as_ref().filter(|answer| answer.cluster == job_manager.uid) {
@@ -90,5 +92,13 @@ impl Pass<'_> {
             return JobsOnCluster::Known(Vec::new());
         }
         JobsOnCluster::Unknown
+    }
+
+    /// Whether a deletion has waited for the JobManager for as long as it may.
+    fn is_given_up(&self) -> bool {
+        let asked = self.resource.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        asked.is_some_and(|asked| {
+            self.now().duration_since(asked).unsigned_abs() >= self.settings.cleanup_timeout
+        })
     }
 }

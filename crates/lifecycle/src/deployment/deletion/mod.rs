@@ -6,7 +6,7 @@
 //! | session jobs | FlinkSessionJobs and jobs on a session cluster, as configured | until the user acts; for an answer of the JobManager: `resource.cleanup.timeout` |
 //! | savepoint | a savepoint of the job, if configured | three tries of `execution.checkpointing.timeout`, and as long for a job that does not run |
 //! | cluster | the Deployment and its pods | `resource.cleanup.timeout` from its deletion on |
-//! | metadata | ConfigMaps with HA metadata | `resource.cleanup.timeout` from the end of the stages before on |
+//! | metadata | ConfigMaps with HA metadata | as long again, counted from the beginning of the stage before |
 //!
 //! (options without `kubernetes.operator.`)
 
@@ -95,7 +95,7 @@ impl Pass<'_> {
             self.delete_deployment(job_manager);
             return false;
         }
-        if !self.is_overdue(job_manager.terminating_since) {
+        if !self.is_overdue(job_manager.terminating_since, 1) {
             self.look_again(self.settings.progress_check_interval);
             return false;
         }
@@ -106,11 +106,11 @@ impl Pass<'_> {
         true
     }
 
-    /// Whether a stage that began then has had `kubernetes.operator.resource.cleanup.timeout`.
-    fn is_overdue(&self, since: Option<Timestamp>) -> bool {
+    /// Whether what began then has had `kubernetes.operator.resource.cleanup.timeout` so many times.
+    fn is_overdue(&self, since: Option<Timestamp>, times: u32) -> bool {
         since.is_some_and(|since| {
             let waited = self.now().duration_since(since);
-            waited.is_positive() && waited.unsigned_abs() > self.settings.cleanup_timeout
+            waited.is_positive() && waited.unsigned_abs() > self.settings.cleanup_timeout * times
         })
     }
 
@@ -125,7 +125,11 @@ impl Pass<'_> {
         }
         let begun = self.operation().start_timestamp;
         let begun = begun.and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        let overdue = self.is_overdue(begun);
+        // The cluster may have taken all of its own time.
+        let overdue = self.is_overdue(begun, 2);
+        if overdue {
+            self.leave_metadata_behind();
+        }
         if self.observed.ha.is_none() && !overdue {
             self.deletion_waits("WaitingForHaMetadata", "The ConfigMaps with HA metadata could not be read.");
             self.look_again(self.settings.progress_check_interval);
@@ -137,5 +141,20 @@ impl Pass<'_> {
             return false;
         }
         true
+    }
+
+    /// What cannot be read or deleted in time is named, so that somebody can remove it.
+    fn leave_metadata_behind(&mut self) {
+        let message = match &self.observed.ha {
+            Some(ha) if ha.config_maps.is_empty() => return,
+            Some(ha) => {
+                let names: Vec<&str> = ha.config_maps.iter().map(|(name, _)| name.as_str()).collect();
+                format!("These ConfigMaps with HA metadata could not be deleted in time: {}.", names.join(", "))
+            }
+            None => "The ConfigMaps with HA metadata could not be read in time; if there are any, they are left behind."
+                .to_owned(),
+        };
+        let event = EventRecord::warning(Reason::CleanupFailed, Component::Operator, message);
+        self.event(event.once("metadata overdue"));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use api::{JobManagerDeploymentStatus as Jm, JobStatusState, RetryKind};
+use api::{JobManagerDeploymentStatus as Jm, JobStatusState, RetryKind, UpgradeMode};
 use jiff::Timestamp;
 
-use super::super::pass::{Pass, Stage};
+use super::super::pass::{Pass, Sight, Stage};
 use super::super::savepoint::SavepointOutcome;
+use super::super::upgrade::KnownState;
 use crate::event::{Component, EventRecord, Reason};
 
 /// Tries until the resource goes without a savepoint.
@@ -22,15 +23,42 @@ impl Pass<'_> {
         match self.stage() {
             Stage::Stopping => self.follow_last_savepoint(),
             Stage::Deployed => self.begin_last_savepoint(),
-            // Nothing runs whose state would not be recorded already.
-            Stage::Fresh
-            | Stage::Deploying
-            | Stage::Cancelling
-            | Stage::Restarting
-            | Stage::Withdrawing
-            | Stage::Stopped
-            | Stage::Suspended => false,
+            Stage::Cancelling => self.waits_for_last_checkpoint(),
+            Stage::Deploying | Stage::Restarting | Stage::Withdrawing | Stage::Stopped | Stage::Suspended => {
+                self.goes_with_recorded_state()
+            }
+            Stage::Fresh => false,
         }
+    }
+
+    /// The job that is being cancelled ends with a checkpoint, whose path is recorded when Flink has told it.
+    fn waits_for_last_checkpoint(&mut self) -> bool {
+        let gone = self.job_manager_status() == Jm::Missing || self.sight == Sight::Lost;
+        if self.job_ended() || gone || self.savepoint_is_overdue() {
+            return self.goes_with_recorded_state();
+        }
+        self.deletion_waits(
+            "WaitingForJob",
+            "The job is being cancelled, and its last checkpoint asked for.",
+        );
+        self.look_again(self.settings.progress_check_interval);
+        true
+    }
+
+    /// Nothing runs that a savepoint could be taken of. State of which no path is recorded, as a savepoint would have
+    /// been, goes with the HA metadata that leads to it.
+    fn goes_with_recorded_state(&mut self) -> bool {
+        let is_savepoint =
+            |path: String| !path.rsplit('/').next().is_some_and(|name| name.starts_with("chk-"));
+        let saved =
+            self.recorded_path().is_some_and(is_savepoint) && self.recorded_mode() == UpgradeMode::Savepoint;
+        let never_ran = self.last_stable().is_none() && self.recorded_path().is_none();
+        let stateless =
+            self.recorded_mode() == UpgradeMode::Stateless && self.known_state() == KnownState::Known;
+        if saved || never_ran || stateless {
+            return false;
+        }
+        self.goes_without_savepoint("it does not run")
     }
 
     fn begin_last_savepoint(&mut self) -> bool {

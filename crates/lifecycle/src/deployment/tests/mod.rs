@@ -4,6 +4,7 @@ mod deletion;
 mod events;
 mod first_deployment;
 mod health;
+mod promises;
 mod recovery;
 mod refusal;
 mod rollback;

@@ -3,7 +3,7 @@
 use api::{JobStatusState, LifecycleState, ReconciliationState};
 
 use super::world::{World, restart, session, with, with_ha};
-use crate::observed::{FlinkFailure, FlinkView, HaJob, HaMetadata, JobGraphs, JobOverview, SessionJob};
+use crate::observed::{FlinkFailure, FlinkView, HaJob, HaMetadata, JobGraphs, JobOverview};
 
 fn job(id: char, state: JobStatusState) -> JobOverview {
     JobOverview {
@@ -57,19 +57,6 @@ fn w_40_a_change_waits_while_jobs_would_be_lost() {
     world.answer().jobs[0].state = JobStatusState::Canceled;
     replaced(&mut world);
     assert_eq!(world.held(), None);
-}
-
-#[test]
-fn w_40_jobs_of_stateless_session_jobs_are_submitted_again_and_hinder_nobody() {
-    for (stateless, goes) in [(true, true), (false, false)] {
-        let mut world = World::stable(session());
-        world.answer().jobs = vec![job('a', JobStatusState::Running)];
-        let job_id = Some("a".repeat(32));
-        world.observed.session_jobs = vec![SessionJob { name: "one".to_owned(), job_id, stateless }];
-        world.change(restart(1));
-        world.pass();
-        assert_eq!(world.observed.job_manager.is_none() || world.created == 2, goes);
-    }
 }
 
 #[test]

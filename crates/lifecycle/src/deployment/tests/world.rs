@@ -9,7 +9,7 @@ use kube::core::DynamicObject;
 use resources::OperatorFiles;
 use serde_json::{Value, json};
 
-use super::super::{Context, decide};
+use super::super::{Context, Reads, decide, reads};
 use crate::observed::{
     Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, FlinkView, HaJob, HaMetadata, JobManager,
     JobOverview, OperationResult,
@@ -30,7 +30,8 @@ pub(super) struct World {
     pub(super) lifecycles: Vec<LifecycleState>,
     pub(super) finalizer_removed: bool,
     pub(super) created: u32,
-    created_at: Timestamp,
+    /// When the JobManager that runs started its job.
+    pub(super) created_at: Timestamp,
 }
 
 fn resource(spec: &Value) -> FlinkDeployment {
@@ -145,6 +146,12 @@ impl World {
         decide(&self.resource, &self.observed, &context)
     }
 
+    /// What is read before the next decision.
+    pub(super) fn reads(&self) -> Reads {
+        let context = Context { now: self.now, defaults: &self.defaults, files: &self.files };
+        reads(&self.resource, self.observed.job_manager.as_ref(), &context)
+    }
+
     /// One pass: as many rounds as the decisions ask for.
     pub(super) fn pass(&mut self) -> Requeue {
         for _ in 0..8 {
@@ -186,9 +193,11 @@ impl World {
     fn check_that_generations_are_explained(&self) {
         let status = self.status();
         let taken = status.observed_generation == self.resource.metadata.generation;
-        let deployed = status.last_reconciled_spec().is_some() || status.error.is_some();
+        let first_look =
+            self.resource.status.as_ref().is_none_or(|status| status.last_reconciled_spec().is_none())
+                && self.resource.metadata.finalizers.is_none();
         let deleting = self.resource.metadata.deletion_timestamp.is_some();
-        assert!(taken || deleting || !deployed || self.held().is_some(), "unexplained: {status:?}");
+        assert!(taken || deleting || first_look || self.held().is_some(), "unexplained: {status:?}");
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -237,7 +246,7 @@ impl World {
                 self.job_manager().desired_replicas = scale.replicas;
                 self.observed.job_manager_pods = Some(usize::try_from(scale.replicas).unwrap());
             }
-            Effect::Apply(object) => self.applied.push(*object),
+            Effect::Apply(object) | Effect::CreateOwned(object) => self.applied.push(*object),
             Effect::RemoveData(_) => {}
         }
     }
