@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use crate::kubernetes::text;
 
-/// The only field of the status that the Java operator does not know. It ignores it and drops it.
-const OURS: &str = "operation";
+/// The fields of the status that the Java operator does not know. It ignores and drops them.
+const OURS: [&str; 2] = ["operation", "retry"];
 
 /// Fails at the first field that Apache's CRD does not know or that has another type or value there, and if a recorded
 /// spec has other fields than one that the Java operator recorded.
 pub(super) fn check(status: &Value, recorded: &Value) -> Result<()> {
     let mut known = status.clone();
     if let Some(fields) = known.as_object_mut() {
-        fields.remove(OURS);
+        fields.retain(|name, _| !OURS.contains(&name.as_str()));
     }
     conforms("status", &known, &schema()?)?;
     for key in ["lastReconciledSpec", "lastStableSpec"] {
