@@ -109,7 +109,9 @@ fn read(path: &Path) -> Result<String, ReadError> {
 }
 
 fn yaml(path: &Path, text: &str) -> Result<Vec<Value>, ReadError> {
-    let documents: Vec<Option<Value>> = serde_saphyr::from_multiple(text)
+    // The recordings were written by a library to which a plain `y` is a text.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let documents: Vec<Option<Value>> = serde_saphyr::from_multiple_with_options(text, options)
         .map_err(|error| ReadError::Syntax { path: path.to_owned(), reason: error.to_string() })?;
     // Without objects the file holds an empty list.
     Ok(documents.into_iter().flatten().filter(Value::is_object).collect())
