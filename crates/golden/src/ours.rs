@@ -4,7 +4,7 @@ use api::{FlinkDeployment, JobState, decode};
 use flink_conf::operator_defaults::ConfFolder;
 use flink_conf::{ClusterIdentity, OperatorDefaults, effective};
 use kube_core::DynamicObject;
-use resources::{ClusterInput, OperatorFiles};
+use resources::{ClusterInput, ClusterObjects, OperatorFiles};
 use serde_json::Value;
 
 /// The operator's configuration while the recordings were made: the Helm chart's.
@@ -66,11 +66,7 @@ pub fn objects(resource: &Value, generation: i64) -> Result<Vec<Value>, NoObject
         restore_path: spec.job.as_ref().and_then(|job| job.initial_savepoint_path.as_deref()),
         files: &files,
     };
-    let cluster = if spec.job.is_some() {
-        resources::native::application(&input)?
-    } else {
-        resources::native::session(&input)?
-    };
+    let cluster = ClusterObjects::of(&input)?;
     let mut objects = cluster.dependents_owned_by(UID);
     objects.push(cluster.deployment);
     if let Some(ingress) = &spec.ingress {

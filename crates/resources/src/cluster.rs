@@ -1,10 +1,14 @@
 //! The objects of one cluster, in the form in which they are sent.
 
+use api::KubernetesDeploymentMode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::DynamicObject;
 
-/// Annotation on the JobManager Deployment (not on its pods) that names the deployment attempt which created it, so
-/// that an operator which lost the answer of its create call recognises its own object.
+use crate::input::ClusterInput;
+use crate::{BuildError, native};
+
+/// Annotation on the Deployments of a cluster (not on their pods) that names the deployment attempt which created them,
+/// so that an operator which lost the answer of its create call recognises its own objects.
 pub const ATTEMPT_ANNOTATION: &str = "flinkdeployment.flink.apache.org/attempt";
 
 /// Everything that makes up one Flink cluster.
@@ -15,21 +19,35 @@ pub const ATTEMPT_ANNOTATION: &str = "flinkdeployment.flink.apache.org/attempt";
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterObjects {
     /// The JobManager Deployment, with the attempt annotation and an owner reference to the FlinkDeployment.
-    /// It is created first: its uid owns all the others.
+    /// It is created first: its uid owns the dependents.
     pub deployment: DynamicObject,
     /// Services, ConfigMaps and Secrets, in the order in which they are sent, without owner references.
     pub dependents: Vec<DynamicObject>,
 }
 
 impl ClusterObjects {
-    /// The attempt that the Deployment is marked with.
+    /// The objects of the cluster that a spec asks for: native or standalone by `spec.mode`, for one job or for many by
+    /// `spec.job`.
+    ///
+    /// # Errors
+    /// Whatever Flink's client would refuse: bad options, memory that does not fit, pod templates that are none.
+    pub fn of(input: &ClusterInput<'_>) -> Result<Self, BuildError> {
+        match input.spec.mode_or_default() {
+            KubernetesDeploymentMode::Native => native::objects(input),
+            KubernetesDeploymentMode::Standalone => {
+                Err(BuildError::Rule("standalone clusters are not built yet".to_owned()))
+            }
+        }
+    }
+
+    /// The attempt that the Deployments are marked with.
     #[must_use]
     pub fn attempt(&self) -> Option<&str> {
         self.deployment.metadata.annotations.as_ref()?.get(ATTEMPT_ANNOTATION).map(String::as_str)
     }
 
-    /// The dependents, owned by the Deployment as the API server knows it: garbage collection then removes them
-    /// together with the Deployment.
+    /// The dependents, owned by the JobManager Deployment as the API server knows it: garbage collection then removes
+    /// them together with the Deployment.
     #[must_use]
     pub fn dependents_owned_by(&self, deployment_uid: &str) -> Vec<DynamicObject> {
         let owner = OwnerReference {

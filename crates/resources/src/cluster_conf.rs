@@ -1,18 +1,18 @@
-//! The configuration that a native cluster's pods read: the deploy configuration, completed by what the deployment
+//! The configuration that a cluster's pods read: the deploy configuration, completed by what the deployment
 //! attempt decides and by what Flink's Kubernetes client adds.
 //!
 //! Source: Flink 1.20, `KubernetesClusterDescriptor` and `InternalServiceDecorator`; the Java operator's
-//! `ApplicationReconciler` and `AbstractFlinkService`.
+//! `KubernetesStandaloneClusterDescriptor`, `ApplicationReconciler` and `AbstractFlinkService`.
 
 use std::collections::BTreeMap;
 
-use api::{FlinkVersion, JobSpec};
+use api::{FlinkVersion, JobSpec, KubernetesDeploymentMode};
 use flink_conf::FlinkConf;
 use flink_conf::cluster_side::{self, ConfigFile};
 use flink_conf::option::{internal, job, process, state};
 
-use crate::native::{ClusterInput, ClusterKind};
-use crate::{BuildError, options};
+use crate::input::{ClusterInput, ClusterKind};
+use crate::{BuildError, base, native, options};
 
 const PYTHON_MAIN_CLASSES: [&str; 2] =
     ["org.apache.flink.client.python.PythonDriver", "org.apache.flink.client.python.PythonGatewayServer"];
@@ -22,24 +22,43 @@ const PYTHON_ARGUMENTS: [&str; 4] = ["-py", "--python", "-pym", "--pyModule"];
 ///
 /// # Errors
 /// Options that Flink's client refuses.
-pub(crate) fn complete(input: &ClusterInput<'_>, kind: ClusterKind) -> Result<FlinkConf, BuildError> {
+pub(crate) fn complete(
+    input: &ClusterInput<'_>,
+    mode: KubernetesDeploymentMode,
+    kind: ClusterKind,
+) -> Result<FlinkConf, BuildError> {
     let identity = input.identity;
     let mut conf = cluster_side::strip(input.conf);
-    if let (ClusterKind::Application, Some(job)) = (kind, &input.spec.job) {
-        check_program(&conf, job, input.spec.flink_version)?;
+    if kind == ClusterKind::Application {
         add_attempt(&mut conf, input);
     }
-    conf.set(internal::EXECUTION_MODE.name, "NORMAL");
-    conf.set(internal::JOB_MANAGER_ENTRYPOINT.name, kind.entry_point_class());
+    match mode {
+        KubernetesDeploymentMode::Native => add_entry_point(&mut conf, input, kind)?,
+        KubernetesDeploymentMode::Standalone => {}
+    }
     options::fix_ports(&mut conf)?;
     if options::is_ha(&conf) {
         conf.set(state::HA_CLUSTER_ID.name, &identity.name);
-    } else {
-        // The name of the internal Service; with high availability the address comes from the leader election.
+    }
+    if base::has_internal_service(&conf, mode) {
         let address = format!("{}.{}", identity.name, identity.namespace);
         conf.set(process::JOB_MANAGER_RPC_ADDRESS.name, address);
     }
     Ok(conf)
+}
+
+/// What a native JobManager starts.
+fn add_entry_point(
+    conf: &mut FlinkConf,
+    input: &ClusterInput<'_>,
+    kind: ClusterKind,
+) -> Result<(), BuildError> {
+    if let Some(job) = &input.spec.job {
+        check_program(conf, job, input.spec.flink_version)?;
+    }
+    conf.set(internal::EXECUTION_MODE.name, "NORMAL");
+    conf.set(internal::JOB_MANAGER_ENTRYPOINT.name, native::entry_point_class(kind));
+    Ok(())
 }
 
 /// Job, state and place of results of this attempt.
@@ -87,7 +106,7 @@ fn check_jar(conf: &FlinkConf, version: Option<FlinkVersion>) -> Result<(), Buil
 }
 
 /// The data of ConfigMap `flink-config-<name>`: log files and the configuration file.
-pub(crate) fn data(logs: &[(&'static str, &str)], file: ConfigFile) -> BTreeMap<String, String> {
+pub(crate) fn data(logs: &[(&'static str, &str)], file: &ConfigFile) -> BTreeMap<String, String> {
     let logs = logs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    logs.chain([(file.name.to_owned(), file.text)]).collect()
+    logs.chain([(file.name.to_owned(), file.text.clone())]).collect()
 }

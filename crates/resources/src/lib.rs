@@ -3,21 +3,25 @@
 //! What Flink's own Kubernetes client would create for the same configuration, as values: the caller decides when
 //! and how they are sent. The rules follow Flink 1.20's client, which the Java operator uses for every Flink version.
 //!
-//! [`native`] builds clusters whose JobManager asks Kubernetes for TaskManagers; standalone clusters, whose
-//! TaskManagers the operator runs, are to be its sibling and share everything below it.
+//! [`ClusterObjects::of`] is where it begins. It builds clusters whose JobManager asks Kubernetes for TaskManagers;
+//! standalone clusters, whose TaskManagers the operator runs, are to be their sibling and share everything below them.
 
+mod base;
 mod cluster;
 mod cluster_conf;
+mod component;
 mod container_resources;
+mod decorators;
 mod error;
 mod hadoop;
 mod hash_order;
 mod ingress;
+mod input;
 mod job_manager_pod;
 mod kerberos;
 pub mod logging;
 pub mod names;
-pub mod native;
+mod native;
 mod object;
 mod operator_files;
 pub mod options;
@@ -25,9 +29,10 @@ mod owner;
 mod pod;
 pub mod pod_template;
 mod services;
+mod templates;
 
 pub use cluster::{ATTEMPT_ANNOTATION, ClusterObjects};
 pub use error::BuildError;
 pub use ingress::{COMPONENT_LABEL, IngressAddress, ingress, ingress_address};
-pub use native::ClusterInput;
+pub use input::ClusterInput;
 pub use operator_files::OperatorFiles;

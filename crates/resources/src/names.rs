@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use api::KubernetesDeploymentMode;
+
 /// The container that runs Flink; pod templates address it by this name.
 pub const MAIN_CONTAINER: &str = "flink-main-container";
 /// Value of label `component` on JobManagers.
@@ -23,6 +25,8 @@ pub const PORT_REST: &str = "rest";
 pub const PORT_JOB_MANAGER_RPC: &str = "jobmanager-rpc";
 /// Name of the port of the blob server.
 pub const PORT_BLOB_SERVER: &str = "blobserver";
+/// Environment variable of JobManagers with the address of their pod.
+pub(crate) const ENV_POD_IP: &str = "_POD_IP_ADDRESS";
 
 /// File name of the log4j configuration, in the ConfigMap and in the container.
 pub const LOG4J_FILE: &str = "log4j-console.properties";
@@ -57,18 +61,77 @@ pub fn hadoop_config_map(cluster_id: &str) -> String {
     format!("hadoop-config-{cluster_id}")
 }
 
-/// Labels of every object of a native cluster. The HA ConfigMaps that Flink writes carry them too.
+/// Labels of the Services and ConfigMaps of a cluster.
+///
+/// Those that Flink's high availability writes are not among them: see [`ha_metadata_labels`].
 #[must_use]
-pub fn native_labels(cluster_id: &str) -> BTreeMap<String, String> {
-    labels([("app", cluster_id), ("type", TYPE_NATIVE)])
+pub fn labels(mode: KubernetesDeploymentMode, cluster_id: &str) -> BTreeMap<String, String> {
+    let type_of_mode = match mode {
+        KubernetesDeploymentMode::Native => TYPE_NATIVE,
+        KubernetesDeploymentMode::Standalone => TYPE_STANDALONE,
+    };
+    [("app", cluster_id), ("type", type_of_mode)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
-/// Labels by which a native cluster's JobManager pods are selected.
+/// Labels by which a cluster's JobManager pods are selected.
 #[must_use]
-pub fn native_job_manager_selector(cluster_id: &str) -> BTreeMap<String, String> {
-    labels([("app", cluster_id), ("component", COMPONENT_JOB_MANAGER), ("type", TYPE_NATIVE)])
+pub fn job_manager_selector(mode: KubernetesDeploymentMode, cluster_id: &str) -> BTreeMap<String, String> {
+    selector(mode, COMPONENT_JOB_MANAGER, cluster_id)
 }
 
-fn labels<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+/// Labels by which a cluster's TaskManager pods are selected. Flink gives them to those that it makes, too.
+#[must_use]
+pub fn task_manager_selector(mode: KubernetesDeploymentMode, cluster_id: &str) -> BTreeMap<String, String> {
+    selector(mode, COMPONENT_TASK_MANAGER, cluster_id)
+}
+
+pub(crate) fn selector(
+    mode: KubernetesDeploymentMode,
+    component: &str,
+    cluster_id: &str,
+) -> BTreeMap<String, String> {
+    let mut selector = labels(mode, cluster_id);
+    selector.insert("component".to_owned(), component.to_owned());
+    selector
+}
+
+/// Labels of the ConfigMaps that Flink's high availability writes. Flink knows no other type than the native one, so
+/// standalone clusters have it on these ConfigMaps, too, and only on these; in native mode the cluster's own ConfigMaps
+/// carry the same labels.
+///
+/// Source: Flink, `KubernetesUtils.getConfigMapLabels`; the Java operator's `FlinkUtils.deleteKubernetesHAMetadata`.
+#[must_use]
+pub fn ha_metadata_labels(cluster_id: &str) -> BTreeMap<String, String> {
+    labels(KubernetesDeploymentMode::Native, cluster_id)
+}
+
+/// Labels in the form in which the API server takes them as a selector of a list: `app=a,type=b`.
+#[must_use]
+pub fn label_selector(labels: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standalone_clusters_have_a_type_of_their_own_but_for_what_flink_writes() {
+        let standalone = KubernetesDeploymentMode::Standalone;
+        let native = KubernetesDeploymentMode::Native;
+        for (labels, expected) in [
+            (labels(standalone, "a"), "app=a,type=flink-standalone-kubernetes"),
+            (
+                task_manager_selector(standalone, "a"),
+                "app=a,component=taskmanager,type=flink-standalone-kubernetes",
+            ),
+            (job_manager_selector(native, "a"), "app=a,component=jobmanager,type=flink-native-kubernetes"),
+            (ha_metadata_labels("a"), "app=a,type=flink-native-kubernetes"),
+        ] {
+            assert_eq!(label_selector(&labels), expected);
+        }
+    }
 }

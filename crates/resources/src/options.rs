@@ -15,8 +15,6 @@ pub const DEFAULT_CONF_DIR: &str = "/opt/flink/conf";
 pub(crate) const DEFAULT_ENTRY_PATH: &str = "/docker-entrypoint.sh";
 /// Default of `user.artifacts.base-dir`.
 pub(crate) const DEFAULT_ARTIFACTS_DIR: &str = "/opt/flink/artifacts";
-/// Prefix of environment variables of JobManagers.
-pub(crate) const MASTER_ENV_PREFIX: &str = "containerized.master.env.";
 
 const ARTIFACTS_DIR: Key = Key::new("user.artifacts.base-dir");
 

@@ -1,90 +1,29 @@
-//! Rules of native clusters that no recording covers. The expected values were seen in the output of Flink's own
+//! Rules of clusters that no recording covers, and what is peculiar to native ones. The expected values were seen in the output of Flink's own
 //! client, 1.20.0, unless a test says that ours differs.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
 
-use api::{FlinkDeploymentSpec, FlinkVersion, decode};
-use flink_conf::{ClusterIdentity, FlinkConf, OperatorDefaults, effective};
-use kube_core::DynamicObject;
-use resources::{BuildError, ClusterInput, ClusterObjects, OperatorFiles, native};
+mod rules;
+
+use api::FlinkVersion;
+use resources::{ClusterObjects, OperatorFiles};
+use rules::{Attempt, JOB_ID, build, build_with, data, dependent, main_container_of, names, option, pod_of};
 use serde_json::{Value, json};
-
-const JOB_ID: &str = "0123456789abcdef0123456789abcdef";
-
-fn identity() -> ClusterIdentity {
-    ClusterIdentity { name: "my-app".into(), namespace: "ns".into(), uid: "u".into(), generation: 3 }
-}
-
-/// A spec that is complete but for what a test adds.
-fn spec(additions: &Value) -> FlinkDeploymentSpec {
-    let mut spec = json!({
-        "flinkVersion": "v1_20",
-        "serviceAccount": "flink",
-        "job": {"jarURI": "local:///job.jar", "parallelism": 1},
-        "jobManager": {"resource": {"memory": "2048m"}},
-        "taskManager": {"resource": {"memory": "2048m"}},
-    });
-    for (field, value) in additions.as_object().unwrap() {
-        spec[field] = value.clone();
-    }
-    decode(spec).unwrap()
-}
-
-struct Attempt<'a> {
-    restore_path: Option<&'a str>,
-    files: OperatorFiles,
-}
-
-fn build_with(additions: &Value, attempt: &Attempt<'_>) -> Result<ClusterObjects, BuildError> {
-    let (identity, spec) = (identity(), spec(additions));
-    let conf = effective::deploy(&OperatorDefaults::new(FlinkConf::new()), &identity, &spec)?;
-    let input = ClusterInput {
-        identity: &identity,
-        spec: &spec,
-        conf: &conf,
-        attempt: "attempt-1",
-        job_id: Some(JOB_ID),
-        restore_path: attempt.restore_path,
-        files: &attempt.files,
-    };
-    if spec.job.is_some() { native::application(&input) } else { native::session(&input) }
-}
-
-fn build(additions: &Value) -> Result<ClusterObjects, BuildError> {
-    build_with(additions, &Attempt { restore_path: None, files: OperatorFiles::default() })
-}
 
 fn with_options(options: &Value) -> ClusterObjects {
     build(&json!({"flinkConfiguration": options})).unwrap()
 }
 
+fn error(additions: &Value) -> String {
+    build(additions).unwrap_err().to_string()
+}
+
 fn pod(cluster: &ClusterObjects) -> &Value {
-    &cluster.deployment.data["spec"]["template"]["spec"]
+    pod_of(&cluster.deployment)
 }
 
 fn main_container(cluster: &ClusterObjects) -> &Value {
-    pod(cluster)["containers"].as_array().unwrap().last().unwrap()
-}
-
-fn names(list: &Value) -> Vec<&str> {
-    list.as_array().unwrap().iter().map(|element| element["name"].as_str().unwrap()).collect()
-}
-
-fn dependent<'a>(cluster: &'a ClusterObjects, name: &str) -> Option<&'a DynamicObject> {
-    cluster.dependents.iter().find(|object| object.metadata.name.as_deref() == Some(name))
-}
-
-fn data<'a>(cluster: &'a ClusterObjects, config_map: &str, file: &str) -> &'a str {
-    dependent(cluster, config_map).unwrap().data["data"][file].as_str().unwrap()
-}
-
-fn option<'a>(cluster: &'a ClusterObjects, key: &str) -> Option<&'a str> {
-    let lines = data(cluster, "flink-config-my-app", "flink-conf.yaml").lines();
-    lines.filter_map(|line| line.split_once(": ")).find(|(name, _)| *name == key).map(|(_, value)| value)
-}
-
-fn error(additions: &Value) -> String {
-    build(additions).unwrap_err().to_string()
+    main_container_of(&cluster.deployment)
 }
 
 #[test]

@@ -66,11 +66,7 @@ fn objects(
     let identity = identity(pass);
     let files = pass.context.files;
     let input = ClusterInput { identity: &identity, spec, conf: &conf, attempt, job_id, restore_path, files };
-    if spec.job.is_some() {
-        resources::native::application(&input)
-    } else {
-        resources::native::session(&input)
-    }
+    ClusterObjects::of(&input)
 }
 
 /// The Ingress of the cluster.

@@ -1,0 +1,81 @@
+//! The pod templates of a FlinkDeployment's components.
+//!
+//! Source: the Java operator's `FlinkConfigBuilder.applyPodTemplate`.
+
+use std::collections::BTreeMap;
+
+use api::{Resource, ResourceRequirements};
+use flink_conf::FlinkConf;
+use flink_conf::option::Key;
+use serde_json::{Map, Value};
+
+use crate::input::ClusterInput;
+use crate::pod_template::{self, ArrayMerge, ExtraResources, Layers};
+use crate::{BuildError, options};
+
+const MERGE_BY_NAME: Key = Key::new("kubernetes.operator.pod-template.merge-arrays-by-name");
+const STARTUP_PROBE: Key = Key::new("kubernetes.operator.jm-deployment.startup.probe.enabled");
+/// Names of resources that come from the configuration instead of the pod template.
+const CONFIGURED_RESOURCES: [&str; 2] = ["cpu", "memory"];
+
+/// The JobManager's template with the operator's startup probe.
+pub(crate) fn job_manager(input: &ClusterInput<'_>) -> Result<Option<Map<String, Value>>, BuildError> {
+    let job_manager = input.spec.job_manager.as_ref();
+    let layers = Layers {
+        common: input.spec.pod_template.as_ref(),
+        component: job_manager.and_then(|it| it.pod_template.as_ref()),
+        component_path: "spec.jobManager.podTemplate",
+        resources: job_manager
+            .map(|it| extra_resources(it.resource.as_ref(), it.resources.as_ref()))
+            .unwrap_or_default(),
+        arrays: array_merge(input.conf)?,
+    };
+    let mut template = layers.merged()?;
+    // In the node's network the container has no port of the probe's name, and Flink takes any free port.
+    if options::flag(input.conf, STARTUP_PROBE, true)? && !options::host_network(input.conf)? {
+        pod_template::add_startup_probe(template.get_or_insert_with(Map::new));
+    }
+    Ok(template)
+}
+
+/// The TaskManagers' template, if anything asks for one.
+pub(crate) fn task_manager(input: &ClusterInput<'_>) -> Result<Option<Map<String, Value>>, BuildError> {
+    let task_manager = input.spec.task_manager.as_ref();
+    let layers = Layers {
+        common: input.spec.pod_template.as_ref(),
+        component: task_manager.and_then(|it| it.pod_template.as_ref()),
+        component_path: "spec.taskManager.podTemplate",
+        resources: task_manager
+            .map(|it| extra_resources(it.resource.as_ref(), it.resources.as_ref()))
+            .unwrap_or_default(),
+        arrays: array_merge(input.conf)?,
+    };
+    layers.merged()
+}
+
+fn array_merge(conf: &FlinkConf) -> Result<ArrayMerge, BuildError> {
+    let by_name = options::flag(conf, MERGE_BY_NAME, false)?;
+    Ok(if by_name { ArrayMerge::ByName } else { ArrayMerge::ByPosition })
+}
+
+/// What a component asks for besides CPU and memory. `resources` hides `resource` entirely if it has any entry.
+fn extra_resources(resource: Option<&Resource>, resources: Option<&ResourceRequirements>) -> ExtraResources {
+    if let Some(resources) = resources.filter(|resources| resources.is_set()) {
+        let extra = |quantities: Option<&BTreeMap<String, Value>>, text: &dyn Fn(&str) -> Option<String>| {
+            let names = quantities.into_iter().flat_map(BTreeMap::keys);
+            let names = names.filter(|name| !CONFIGURED_RESOURCES.contains(&name.as_str()));
+            names.filter_map(|name| Some((name.clone(), text(name)?))).collect()
+        };
+        return ExtraResources {
+            requests: extra(resources.requests.as_ref(), &|name| resources.request(name)),
+            limits: extra(resources.limits.as_ref(), &|name| resources.limit(name)),
+        };
+    }
+    let storage = resource.and_then(|resource| resource.ephemeral_storage.as_deref());
+    let storage: Vec<_> = storage
+        .filter(|storage| !storage.trim().is_empty())
+        .map(|storage| ("ephemeral-storage".to_owned(), storage.to_owned()))
+        .into_iter()
+        .collect();
+    ExtraResources { requests: storage.clone(), limits: storage }
+}
