@@ -275,8 +275,13 @@ pub mod state {
     pub const RESTORE_PATH: Key = Key::with("execution.state-recovery.path", &["execution.savepoint.path"]);
     /// Savepoint or checkpoint to restore from, as the operator writes it (read by every version).
     pub const SAVEPOINT_PATH: Key = Key::new("execution.savepoint.path");
-    /// Whether state that no operator of the job claims may be dropped.
+    /// Whether state that no operator of the job claims may be dropped, as the operator writes it.
     pub const IGNORE_UNCLAIMED_STATE: Key = Key::new("execution.savepoint.ignore-unclaimed-state");
+    /// The same under the name that Flink 1.20 and later prefer.
+    pub const ALLOW_NON_RESTORED_STATE: Key = Key::with(
+        "execution.state-recovery.ignore-unclaimed-state",
+        &["execution.savepoint.ignore-unclaimed-state"],
+    );
     /// Kind of high availability; default `NONE`.
     pub const HA_TYPE: Key = Key::with("high-availability.type", &["high-availability", "recovery.mode"]);
     /// Id of the cluster in HA data; the operator forces the cluster's name.

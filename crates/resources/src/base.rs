@@ -35,6 +35,8 @@ pub(crate) struct Base<'a> {
     pub(crate) conf: FlinkConf,
     /// The image of pods that nothing names one for.
     pub(crate) default_image: String,
+    /// Total process memory of a TaskManager.
+    pub(crate) task_manager_mebibytes: i32,
     mode: KubernetesDeploymentMode,
     job_manager_resources: ContainerResources,
     hadoop: Option<HadoopConf>,
@@ -51,7 +53,7 @@ impl<'a> Base<'a> {
         let cpu = conf.double(kubernetes::JOB_MANAGER_CPU)?.unwrap_or(1.0);
         let job_manager_resources = JOB_MANAGER.resources(&conf, cpu, saturated(memory))?;
         // Also in native mode, where TaskManagers are made by Flink: it would fail much later and far away from the user.
-        process_memory::task_manager(&conf)?;
+        let task_manager_mebibytes = saturated(process_memory::task_manager(&conf)?.process().mebibytes());
         let hadoop = HadoopConf::of(&conf, input.files)?;
         let kerberos = Kerberos::of(&conf, input.files)?;
         kerberos.rewrite(&mut conf);
@@ -63,6 +65,7 @@ impl<'a> Base<'a> {
             input,
             conf,
             default_image: default_image(version),
+            task_manager_mebibytes,
             mode,
             job_manager_resources,
             hadoop,

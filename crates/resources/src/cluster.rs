@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube_core::DynamicObject;
 
 use crate::input::ClusterInput;
-use crate::{BuildError, native};
+use crate::{BuildError, native, standalone};
 
 /// Annotation on the Deployments of a cluster (not on their pods) that names the deployment attempt which created them,
 /// so that an operator which lost the answer of its create call recognises its own objects.
@@ -21,6 +21,15 @@ pub struct ClusterObjects {
     /// The JobManager Deployment, with the attempt annotation and an owner reference to the FlinkDeployment.
     /// It is created first: its uid owns the dependents.
     pub deployment: DynamicObject,
+    /// The TaskManager Deployment of a standalone cluster, with the same annotation; `None` in native mode, where Flink
+    /// makes TaskManagers.
+    ///
+    /// It belongs to the FlinkDeployment like the JobManager Deployment, and not to that one: as with the Java operator
+    /// nothing collects it while the FlinkDeployment exists, so whoever takes a cluster down deletes both. It is
+    /// created last, because its pods mount the dependents. Its TaskManagers find their JobManager by name or in HA
+    /// metadata, not by attempt: one that was left from another attempt would serve the new JobManager with an old
+    /// image and configuration, so it has to go before the attempt of this one starts.
+    pub task_managers: Option<DynamicObject>,
     /// Services, ConfigMaps and Secrets, in the order in which they are sent, without owner references.
     pub dependents: Vec<DynamicObject>,
 }
@@ -34,10 +43,13 @@ impl ClusterObjects {
     pub fn of(input: &ClusterInput<'_>) -> Result<Self, BuildError> {
         match input.spec.mode_or_default() {
             KubernetesDeploymentMode::Native => native::objects(input),
-            KubernetesDeploymentMode::Standalone => {
-                Err(BuildError::Rule("standalone clusters are not built yet".to_owned()))
-            }
+            KubernetesDeploymentMode::Standalone => standalone::objects(input),
         }
+    }
+
+    /// Both Deployments, the JobManager's first.
+    pub fn deployments(&self) -> impl Iterator<Item = &DynamicObject> {
+        std::iter::once(&self.deployment).chain(&self.task_managers)
     }
 
     /// The attempt that the Deployments are marked with.

@@ -12,7 +12,7 @@ use flink_conf::cluster_side::{self, ConfigFile};
 use flink_conf::option::{internal, job, process, state};
 
 use crate::input::{ClusterInput, ClusterKind};
-use crate::{BuildError, base, native, options};
+use crate::{BuildError, base, native, options, standalone};
 
 const PYTHON_MAIN_CLASSES: [&str; 2] =
     ["org.apache.flink.client.python.PythonDriver", "org.apache.flink.client.python.PythonGatewayServer"];
@@ -34,7 +34,7 @@ pub(crate) fn complete(
     }
     match mode {
         KubernetesDeploymentMode::Native => add_entry_point(&mut conf, input, kind)?,
-        KubernetesDeploymentMode::Standalone => {}
+        KubernetesDeploymentMode::Standalone => standalone::leave_to_flink(&mut conf)?,
     }
     options::fix_ports(&mut conf)?;
     if options::is_ha(&conf) {

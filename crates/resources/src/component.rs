@@ -38,6 +38,18 @@ pub(crate) const JOB_MANAGER: Component = Component {
     memory_limit_factor: kubernetes::JOB_MANAGER_MEMORY_LIMIT_FACTOR,
 };
 
+pub(crate) const TASK_MANAGER: Component = Component {
+    label: names::COMPONENT_TASK_MANAGER,
+    service_account: kubernetes::TASK_MANAGER_SERVICE_ACCOUNT,
+    node_selector: kubernetes::TASK_MANAGER_NODE_SELECTOR,
+    tolerations: kubernetes::TASK_MANAGER_TOLERATIONS,
+    env_prefix: "containerized.taskmanager.env.",
+    labels: kubernetes::TASK_MANAGER_LABELS,
+    annotations: kubernetes::TASK_MANAGER_ANNOTATIONS,
+    cpu_limit_factor: kubernetes::TASK_MANAGER_CPU_LIMIT_FACTOR,
+    memory_limit_factor: kubernetes::TASK_MANAGER_MEMORY_LIMIT_FACTOR,
+};
+
 impl Component {
     /// Labels of the Deployment and its pods. The selector wins over the user's, or the Deployment would not find its
     /// pods: the API server refuses such a one.

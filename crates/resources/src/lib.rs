@@ -3,8 +3,8 @@
 //! What Flink's own Kubernetes client would create for the same configuration, as values: the caller decides when
 //! and how they are sent. The rules follow Flink 1.20's client, which the Java operator uses for every Flink version.
 //!
-//! [`ClusterObjects::of`] is where it begins. It builds clusters whose JobManager asks Kubernetes for TaskManagers;
-//! standalone clusters, whose TaskManagers the operator runs, are to be their sibling and share everything below them.
+//! [`ClusterObjects::of`] is where it begins. Native clusters, whose JobManager asks Kubernetes for TaskManagers, and
+//! standalone clusters, whose TaskManagers the operator runs, are siblings that share everything below them.
 
 mod base;
 mod cluster;
@@ -29,6 +29,7 @@ mod owner;
 mod pod;
 pub mod pod_template;
 mod services;
+mod standalone;
 mod templates;
 
 pub use cluster::{ATTEMPT_ANNOTATION, ClusterObjects};

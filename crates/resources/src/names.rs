@@ -25,6 +25,8 @@ pub const PORT_REST: &str = "rest";
 pub const PORT_JOB_MANAGER_RPC: &str = "jobmanager-rpc";
 /// Name of the port of the blob server.
 pub const PORT_BLOB_SERVER: &str = "blobserver";
+/// Name of the port of a TaskManager's RPC.
+pub const PORT_TASK_MANAGER_RPC: &str = "taskmanager-rpc";
 /// Environment variable of JobManagers with the address of their pod.
 pub(crate) const ENV_POD_IP: &str = "_POD_IP_ADDRESS";
 
@@ -36,6 +38,13 @@ pub const LOGBACK_FILE: &str = "logback-console.xml";
 pub const TASK_MANAGER_TEMPLATE_FILE: &str = "taskmanager-pod-template.yaml";
 /// Where the JobManager looks for [`TASK_MANAGER_TEMPLATE_FILE`].
 pub const POD_TEMPLATE_DIR: &str = "/opt/flink/pod-template";
+
+/// Name of the Deployment that runs the TaskManagers of a standalone cluster. A FlinkDeployment of that very name has
+/// a JobManager Deployment of the same name: whoever touches one must look at its owner.
+#[must_use]
+pub fn task_manager_deployment(cluster_id: &str) -> String {
+    format!("{cluster_id}-taskmanager")
+}
 
 /// Name of the REST Service of a cluster.
 #[must_use]

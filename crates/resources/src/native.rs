@@ -39,7 +39,7 @@ pub(crate) fn objects(input: &ClusterInput<'_>) -> Result<ClusterObjects, BuildE
         let data = BTreeMap::from([(names::TASK_MANAGER_TEMPLATE_FILE.to_owned(), text)]);
         dependents.push(base.config_map(names::pod_template_config_map(base.cluster_id()), data)?);
     }
-    Ok(ClusterObjects { deployment: base.job_manager_deployment(pod)?, dependents })
+    Ok(ClusterObjects { deployment: base.job_manager_deployment(pod)?, task_managers: None, dependents })
 }
 
 /// Flink's script with its entry point and what `kubernetes.jobmanager.entrypoint.args` adds.

@@ -1,10 +1,11 @@
 //! Options of Flink's Kubernetes client, with its defaults and its checks.
 //!
-//! Source: Flink 1.20, `KubernetesConfigOptions.java`, `KubernetesJobManagerParameters.java`, `KubernetesUtils.java`.
+//! Source: Flink 1.20, `KubernetesConfigOptions.java`, `KubernetesJobManagerParameters.java`, `KubernetesUtils.java`; the
+//! Java operator's `StandaloneKubernetesTaskManagerParameters.java`.
 
 use std::collections::BTreeMap;
 
-use flink_conf::option::{Key, OptionKey, kubernetes, process, state};
+use flink_conf::option::{Key, OptionKey, internal, kubernetes, process, state};
 use flink_conf::{Choice, FlinkConf, HighAvailability, structured};
 
 use crate::{BuildError, hash_order};
@@ -150,6 +151,37 @@ pub fn job_manager_replicas(conf: &FlinkConf) -> Result<i32, BuildError> {
         return Err(BuildError::Rule(message.to_owned()));
     }
     Ok(replicas)
+}
+
+/// `kubernetes.internal.taskmanager.replicas`: how many TaskManagers a standalone cluster has. The effective
+/// configuration of an application always says it; the default of a session cluster is 1.
+///
+/// # Errors
+/// Less than one.
+pub fn task_manager_replicas(conf: &FlinkConf) -> Result<i32, BuildError> {
+    let key = internal::TASK_MANAGER_REPLICAS;
+    let replicas = conf.int(key)?.unwrap_or(1);
+    if replicas < 1 {
+        return Err(BuildError::Rule(format!("'{}' should not be configured less than 1.", key.name)));
+    }
+    Ok(replicas)
+}
+
+/// CPU of a TaskManager of a standalone cluster: `kubernetes.taskmanager.cpu.amount`; without, as for native clusters,
+/// `taskmanager.cpu.cores` or one core for each slot. (The Java operator writes the option's default, -1.0, which no
+/// API server accepts.)
+pub(crate) fn task_manager_cpu(conf: &FlinkConf) -> Result<f64, BuildError> {
+    for key in [kubernetes::TASK_MANAGER_CPU, process::TASK_MANAGER_CPU_CORES] {
+        if let Some(cpu) = conf.double(key)?.filter(|cpu| *cpu > 0.0) {
+            return Ok(cpu);
+        }
+    }
+    Ok(f64::from(flink_conf::task_slots(conf)?))
+}
+
+/// `taskmanager.rpc.port`, default 6122; it must have been fixed before, as for [`Ports::read`].
+pub(crate) fn task_manager_rpc_port(conf: &FlinkConf) -> Result<u16, BuildError> {
+    Ok(fixed_port(conf, process::TASK_MANAGER_RPC_PORT)?.unwrap_or(6122))
 }
 
 /// A factor between a limit and a request, default 1.0.

@@ -48,6 +48,11 @@ impl FlinkPod {
         self.main.get(field)?.as_str()
     }
 
+    /// Elements of a list of the main container.
+    pub(crate) fn main_list(&self, field: &str) -> &[Value] {
+        self.main.get(field).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Sets a field of the pod's spec.
     pub(crate) fn set(&mut self, field: &str, value: impl Into<Value>) {
         self.spec.insert(field.to_owned(), value.into());

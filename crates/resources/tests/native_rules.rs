@@ -150,11 +150,6 @@ fn what_flinks_client_refuses() {
 }
 
 #[test]
-fn a_standalone_spec_never_becomes_a_native_cluster() {
-    assert!(error(&json!({"mode": "standalone", "flinkVersion": "v2_2"})).contains("standalone"));
-}
-
-#[test]
 fn high_availability_has_no_internal_service() {
     let options =
         json!({"high-availability.type": "kubernetes", "high-availability.storageDir": "s3://b/ha/"});

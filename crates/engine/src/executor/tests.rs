@@ -184,7 +184,7 @@ fn cluster_objects(bench: &Bench, attempt: &str) -> ClusterObjects {
     let mut config = Kind::CONFIG_MAP.object(&ObjectKey::new("ns", "flink-config-app"));
     config.data = json!({"data": {"attempt": attempt}});
     let service = Kind::SERVICE.object(&ObjectKey::new("ns", "app-rest"));
-    ClusterObjects { deployment, dependents: vec![service, config] }
+    ClusterObjects { deployment, task_managers: None, dependents: vec![service, config] }
 }
 
 /// The attempt is recorded, as it is before anything is created.
