@@ -72,12 +72,6 @@ impl Case {
         })
     }
 
-    /// Whether a cluster of it is a standalone one.
-    #[must_use]
-    pub fn is_standalone(&self) -> bool {
-        self.of_kind("FlinkDeployment").any(|cluster| cluster["spec"]["mode"] == "standalone")
-    }
-
     /// The posted resources of a kind.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.resources.iter().filter(move |resource| resource["kind"] == kind)

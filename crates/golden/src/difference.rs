@@ -41,9 +41,14 @@ pub fn take_out(recorded: &mut Objects, ours: &mut Objects) -> Vec<&'static str>
 fn attempt_annotation(_: &mut Objects, ours: &mut Objects) -> bool {
     let mut found = false;
     for (_, deployment) in ours.iter_mut().filter(|(key, _)| key.starts_with("Deployment/")) {
-        if let Some(Value::Object(annotations)) = deployment.pointer_mut("/metadata/annotations") {
-            found |= annotations.remove(ATTEMPT_ANNOTATION).is_some();
+        let Some(Value::Object(metadata)) = deployment.get_mut("metadata") else { continue };
+        let Some(Value::Object(annotations)) = metadata.get_mut("annotations") else { continue };
+        let is_marked = annotations.remove(ATTEMPT_ANNOTATION).is_some();
+        // TaskManagers have no annotation but this one, unless the user gives them some.
+        if is_marked && annotations.is_empty() {
+            metadata.remove("annotations");
         }
+        found |= is_marked;
     }
     found
 }

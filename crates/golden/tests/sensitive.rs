@@ -7,11 +7,12 @@ use golden::{Case, Comparison, compare};
 use serde_json::{Value, json};
 
 /// Cases that together have every kind of object and every listed difference.
-const CASES: [&str; 6] = [
+const CASES: [&str; 7] = [
     "flink-configuration-nested-v2",
     "ingress-tls-labels-session",
     "kubernetes-options-misc",
     "kubernetes-options-native",
+    "kubernetes-options-standalone",
     "pod-template-security-and-command",
     "rest-loadbalancer-ports",
 ];

@@ -1,19 +1,22 @@
-//! Our objects of native clusters against those recorded from the Java operator.
+//! Our objects against those recorded from the Java operator.
 
 use golden::{Case, Comparison};
+use serde_json::Value;
 
-/// Every recorded case that the Java operator deploys as a native cluster has equal objects but for the listed
-/// differences. Cases that are refused are compared where refusals are decided.
+/// Every recorded case that the Java operator deploys has equal objects but for the listed differences. Cases that are
+/// refused are compared where refusals are decided.
 #[test]
-fn native_clusters_are_equal() {
+fn objects_are_equal() {
     let Some(folder) = reference::folder("golden").unwrap() else { return };
-    let mut compared = 0;
+    let (mut compared, mut with_task_managers) = (0, 0);
     let mut differing = Vec::new();
     for folder in golden::folders(&folder).unwrap() {
         let case = Case::read(&folder).unwrap();
-        if case.name.starts_with("invalid-") || case.is_standalone() {
+        if case.name.starts_with("invalid-") {
             continue;
         }
+        let task_managers = |object: &Value| object["metadata"]["labels"]["component"] == "taskmanager";
+        with_task_managers += usize::from(case.objects.iter().any(task_managers));
         match golden::compare(&case, |_| false) {
             Comparison::Equal { .. } => compared += 1,
             Comparison::Differing { differences, .. } => {
@@ -28,5 +31,6 @@ fn native_clusters_are_equal() {
         differing.len() + compared,
         differing.join("\n")
     );
-    assert!(compared >= 40, "only {compared} cases: is the reference complete?");
+    assert!(compared >= 50, "only {compared} cases: is the reference complete?");
+    assert!(with_task_managers >= 11, "only {with_task_managers} standalone cases");
 }
