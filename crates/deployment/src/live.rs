@@ -1,11 +1,13 @@
 //! Reads that go to the API server because no cache answers them. They are few, and only while something changes.
 
+use api::KubernetesDeploymentMode;
 use engine::ports::{ApiError, Kind, KubernetesApi, ObjectKey, Scope};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
 use kube::core::DynamicObject;
-use lifecycle::observed::{HaMetadata, IngressView, JobManager, PodProblem};
+use lifecycle::observed::{HaMetadata, IngressView, JobManager, PodProblem, TaskManagers};
 use lifecycle::{EventRecord, Reason};
+use resources::names;
 use serde::de::DeserializeOwned;
 
 /// How many pods the JobManager has, and why they do not run.
@@ -15,8 +17,9 @@ use serde::de::DeserializeOwned;
 pub(crate) async fn pods(
     api: &dyn KubernetesApi,
     key: &ObjectKey,
+    mode: KubernetesDeploymentMode,
 ) -> Result<(usize, Vec<PodProblem>), ApiError> {
-    let selector = format!("app={},component=jobmanager,type=flink-native-kubernetes", key.name);
+    let selector = names::label_selector(&names::job_manager_selector(mode, &key.name));
     let scope = Scope::namespace(&key.namespace).labelled(selector);
     let pods: Vec<Pod> = typed(api.list(Kind::POD, &scope).await?);
     let mut problems: Vec<PodProblem> = pods.iter().flat_map(PodProblem::of_containers).collect();
@@ -63,6 +66,21 @@ pub(crate) async fn job_manager(
     let Some(object) = api.get(Kind::DEPLOYMENT, key).await? else { return Ok(None) };
     let deployment: Option<Deployment> = typed(vec![object]).pop();
     Ok(deployment.map(|deployment| JobManager::from_deployment(&deployment, owner)))
+}
+
+/// The TaskManager Deployment of a standalone cluster.
+///
+/// # Errors
+/// Those of the API server.
+pub(crate) async fn task_managers(
+    api: &dyn KubernetesApi,
+    key: &ObjectKey,
+    owner: &str,
+) -> Result<Option<TaskManagers>, ApiError> {
+    let key = ObjectKey::new(&key.namespace, names::task_manager_deployment(&key.name));
+    let Some(object) = api.get(Kind::DEPLOYMENT, &key).await? else { return Ok(None) };
+    let deployment: Option<Deployment> = typed(vec![object]).pop();
+    Ok(deployment.map(|deployment| TaskManagers::from_deployment(&deployment, owner)))
 }
 
 /// HA metadata in Kubernetes.
@@ -117,7 +135,7 @@ pub(crate) async fn ingress(
 /// # Errors
 /// Those of the API server.
 pub(crate) async fn rest_service(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<bool, ApiError> {
-    let service = ObjectKey::new(&key.namespace, &resources::names::rest_service(&key.name));
+    let service = ObjectKey::new(&key.namespace, names::rest_service(&key.name));
     Ok(api.get(Kind::SERVICE, &service).await?.is_some())
 }
 

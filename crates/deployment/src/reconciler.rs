@@ -173,8 +173,11 @@ impl DeploymentReconciler {
                 .map_or((None, true), |found| (found, false)),
             cached => (cached, false),
         };
-        let pods =
-            if wanted.pods && job_manager.is_some() { known(key, live::pods(api, key).await) } else { None };
+        let pods = if wanted.pods && job_manager.is_some() {
+            known(key, live::pods(api, key, resource.spec.mode_or_default()).await)
+        } else {
+            None
+        };
         let (job_manager_pods, pods) =
             pods.map_or((None, Vec::new()), |(number, problems)| (Some(number), problems));
         let ha = if wanted.ha { known(key, live::ha_metadata(api, key).await) } else { None };
@@ -182,6 +185,11 @@ impl DeploymentReconciler {
             known(key, live::ingress(api, key, uid).await).unwrap_or_default()
         } else {
             IngressView::Unread
+        };
+        let task_managers = if wanted.task_managers {
+            known(key, live::task_managers(api, key, uid).await).flatten()
+        } else {
+            None
         };
         let rest_service =
             if wanted.rest_service { known(key, live::rest_service(api, key).await) } else { None };
@@ -203,6 +211,7 @@ impl DeploymentReconciler {
             job_manager_unread,
             pods,
             job_manager_pods,
+            task_managers,
             flink,
             ha,
             ingress,

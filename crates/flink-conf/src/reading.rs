@@ -25,6 +25,12 @@ pub fn is_high_availability_active(conf: &FlinkConf) -> bool {
     HighAvailability::of(conf).is_active()
 }
 
+/// Whether jobs take all the slots that there are: `scheduler-mode: reactive`.
+#[must_use]
+pub fn is_reactive(conf: &FlinkConf) -> bool {
+    conf.text(process::SCHEDULER_MODE).is_some_and(|mode| mode.eq_ignore_ascii_case("reactive"))
+}
+
 /// How the REST endpoint of a cluster answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RestEndpoint {

@@ -24,6 +24,7 @@ pub struct Difference {
 /// All of them.
 pub const LISTED: &[Difference] = &[
     Difference { id: "attempt annotation", apply: attempt_annotation },
+    Difference { id: "owner of TaskManagers", apply: owner_of_task_managers },
     Difference { id: "autoscaler ConfigMap", apply: autoscaler_config_map },
     Difference { id: "pod template paths", apply: pod_template_paths },
     Difference { id: "order of maps", apply: order_of_maps },
@@ -36,6 +37,29 @@ pub const LISTED: &[Difference] = &[
 /// Takes all listed differences out of both sides and names those that occurred.
 pub fn take_out(recorded: &mut Objects, ours: &mut Objects) -> Vec<&'static str> {
     LISTED.iter().filter(|difference| (difference.apply)(recorded, ours)).map(|it| it.id).collect()
+}
+
+/// Recorded TaskManager Deployments belong to the FlinkDeployment like JobManagers', ours to the JobManager's.
+fn owner_of_task_managers(recorded: &mut Objects, ours: &mut Objects) -> bool {
+    const SUFFIX: &str = "-taskmanager";
+    let owners = |object: &Value| object.pointer("/metadata/ownerReferences").cloned();
+    let keys: Vec<_> =
+        ours.keys().filter(|key| key.starts_with("Deployment/") && key.ends_with(SUFFIX)).cloned().collect();
+    let mut found = false;
+    for key in keys {
+        let job_manager = key.trim_end_matches(SUFFIX);
+        let resource = ours.get(job_manager).and_then(owners);
+        if resource.is_none() || recorded.get(&key).and_then(owners) != resource {
+            continue;
+        }
+        let Some(deployment) = ours.get_mut(&key) else { continue };
+        let belongs = owners(deployment).is_some_and(|owners| owners[0]["kind"] == "Deployment");
+        if let (true, Some(resource)) = (belongs, resource) {
+            deployment["metadata"]["ownerReferences"] = resource;
+            found = true;
+        }
+    }
+    found
 }
 
 fn attempt_annotation(_: &mut Objects, ours: &mut Objects) -> bool {

@@ -68,7 +68,7 @@ pub fn objects(resource: &Value, generation: i64) -> Result<Vec<Value>, NoObject
     };
     let cluster = ClusterObjects::of(&input)?;
     let mut objects = cluster.dependents_owned_by(UID);
-    objects.extend(cluster.deployments().cloned());
+    objects.push(cluster.deployment);
     if let Some(ingress) = &spec.ingress {
         let port = resources::options::Ports::read(&conf)?.rest;
         objects.push(resources::ingress(&identity, ingress, port)?);

@@ -18,6 +18,8 @@ pub struct Observed {
     pub pods: Vec<PodProblem>,
     /// How many pods the JobManager Deployment has, those that are ending included; `None` when they were not read.
     pub job_manager_pods: Option<usize>,
+    /// The TaskManager Deployment of a standalone cluster, read when [`crate::reads`] says so.
+    pub task_managers: Option<TaskManagers>,
     /// What Flink last said, about the cluster that the Deployment of this uid runs.
     pub flink: FlinkView,
     /// HA metadata in Kubernetes; `None` when it was not read (see [`crate::reads`]).
@@ -84,6 +86,38 @@ pub struct JobManager {
     pub failed_create: Option<String>,
     /// Whether condition `Available` is False since the Deployment was created: no JobManager ever ran.
     pub never_started: bool,
+}
+
+/// The TaskManager Deployment of a standalone cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskManagers {
+    /// Its uid.
+    pub uid: String,
+    /// Whether it belongs to the FlinkDeployment, as those of the Java operator do; ours belong to the JobManager
+    /// Deployment.
+    pub owned_by_resource: bool,
+    /// Whether it belongs to the JobManager Deployment with this uid.
+    pub job_manager: Option<String>,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+    /// `spec.replicas`.
+    pub desired_replicas: i32,
+}
+
+impl TaskManagers {
+    /// Reads what matters from a Deployment; `owner_uid` is the uid of the FlinkDeployment.
+    #[must_use]
+    pub fn from_deployment(deployment: &Deployment, owner_uid: &str) -> Self {
+        let meta = &deployment.metadata;
+        let owners = || meta.owner_references.iter().flatten();
+        Self {
+            uid: meta.uid.clone().unwrap_or_default(),
+            owned_by_resource: owners().any(|owner| owner.uid == owner_uid),
+            job_manager: owners().find(|owner| owner.kind == "Deployment").map(|owner| owner.uid.clone()),
+            terminating: meta.deletion_timestamp.is_some(),
+            desired_replicas: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+        }
+    }
 }
 
 /// How long the Deployment controller may take to look at a new Deployment. No JobManager comes up and goes within it.

@@ -24,11 +24,10 @@ pub struct ClusterObjects {
     /// The TaskManager Deployment of a standalone cluster, with the same annotation; `None` in native mode, where Flink
     /// makes TaskManagers.
     ///
-    /// It belongs to the FlinkDeployment like the JobManager Deployment, and not to that one: as with the Java operator
-    /// nothing collects it while the FlinkDeployment exists, so whoever takes a cluster down deletes both. It is
-    /// created last, because its pods mount the dependents. Its TaskManagers find their JobManager by name or in HA
-    /// metadata, not by attempt: one that was left from another attempt would serve the new JobManager with an old
-    /// image and configuration, so it has to go before the attempt of this one starts.
+    /// It is the last of the dependents, because its pods mount others of them. TaskManagers find their JobManager by
+    /// name or in HA metadata, not by attempt: those of another attempt would serve the new JobManager with an old image
+    /// and configuration. Therefore it belongs to the JobManager Deployment (the Java operator gives it to the
+    /// FlinkDeployment), which is gone only when the pods of both are.
     pub task_managers: Option<DynamicObject>,
     /// Services, ConfigMaps and Secrets, in the order in which they are sent, without owner references.
     pub dependents: Vec<DynamicObject>,
@@ -47,18 +46,13 @@ impl ClusterObjects {
         }
     }
 
-    /// Both Deployments, the JobManager's first.
-    pub fn deployments(&self) -> impl Iterator<Item = &DynamicObject> {
-        std::iter::once(&self.deployment).chain(&self.task_managers)
-    }
-
     /// The attempt that the Deployments are marked with.
     #[must_use]
     pub fn attempt(&self) -> Option<&str> {
         self.deployment.metadata.annotations.as_ref()?.get(ATTEMPT_ANNOTATION).map(String::as_str)
     }
 
-    /// The dependents, owned by the JobManager Deployment as the API server knows it: garbage collection then removes
+    /// The dependents, TaskManagers last, owned by the JobManager Deployment as the API server knows it: garbage collection then removes
     /// them together with the Deployment.
     #[must_use]
     pub fn dependents_owned_by(&self, deployment_uid: &str) -> Vec<DynamicObject> {
@@ -70,7 +64,7 @@ impl ClusterObjects {
             controller: Some(true),
             block_owner_deletion: Some(true),
         };
-        let mut dependents = self.dependents.clone();
+        let mut dependents: Vec<_> = self.dependents.iter().chain(&self.task_managers).cloned().collect();
         for dependent in &mut dependents {
             dependent.metadata.owner_references = Some(vec![owner.clone()]);
         }

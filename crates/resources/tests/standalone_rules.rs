@@ -43,6 +43,11 @@ fn task_managers(cluster: &ClusterObjects) -> &DynamicObject {
     cluster.task_managers.as_ref().unwrap()
 }
 
+/// Both, the JobManager's first.
+fn deployments(cluster: &ClusterObjects) -> impl Iterator<Item = &DynamicObject> {
+    std::iter::once(&cluster.deployment).chain(&cluster.task_managers)
+}
+
 fn arguments(deployment: &DynamicObject) -> Vec<&str> {
     main_container_of(deployment)["args"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect()
 }
@@ -66,20 +71,22 @@ fn ha() -> Value {
 const JOB_MANAGER_ADDRESS: [&str; 2] = ["-D", "jobmanager.rpc.address=$(_POD_IP_ADDRESS)"];
 
 #[test]
-fn both_deployments_belong_to_the_resource_and_carry_the_attempt() {
+fn both_deployments_carry_the_attempt_and_task_managers_go_with_their_job_manager() {
     let cluster = build(&json!({})).unwrap();
-    let found: Vec<_> = cluster.deployments().map(|it| it.metadata.name.as_deref().unwrap()).collect();
+    let found: Vec<_> = deployments(&cluster).map(|it| it.metadata.name.as_deref().unwrap()).collect();
     assert_eq!(found, ["my-app", "my-app-taskmanager"]);
     assert_eq!(cluster.attempt(), Some("attempt-1"));
-    for deployment in cluster.deployments() {
+    for deployment in deployments(&cluster) {
         assert_eq!(deployment.metadata.annotations.as_ref().unwrap()[ATTEMPT_ANNOTATION], "attempt-1");
-        let owners = deployment.metadata.owner_references.as_ref().unwrap();
-        assert_eq!(owners.len(), 1);
-        assert_eq!((owners[0].kind.as_str(), owners[0].uid.as_str()), ("FlinkDeployment", "u"));
-        assert_eq!(owners[0].controller, Some(false));
         let of_pod = &deployment.data["spec"]["template"]["metadata"];
         assert!(of_pod.pointer("/annotations/flinkdeployment.flink.apache.org~1attempt").is_none());
     }
+    let dependents = cluster.dependents_owned_by("jm");
+    let last = dependents.last().unwrap();
+    assert_eq!(last.metadata.name.as_deref(), Some("my-app-taskmanager"), "its pods mount what comes before");
+    let owners = last.metadata.owner_references.as_ref().unwrap();
+    assert_eq!((owners[0].kind.as_str(), owners[0].uid.as_str()), ("Deployment", "jm"));
+    assert_eq!((owners.len(), owners[0].block_owner_deletion), (1, Some(true)), "gone before its owner is");
     assert!(
         rules::build(&json!({})).unwrap().task_managers.is_none(),
         "Flink makes those of native clusters"
@@ -175,7 +182,7 @@ fn the_file_of_the_configuration_is_the_versions_own_in_both_pods() {
     for (version, file) in [("v1_20", "flink-conf.yaml"), ("v2_2", "config.yaml")] {
         let cluster = build(&json!({"flinkVersion": version})).unwrap();
         assert!(!data(&cluster, "flink-config-my-app", file).is_empty());
-        for deployment in cluster.deployments() {
+        for deployment in deployments(&cluster) {
             let volumes = pod_of(deployment)["volumes"].as_array().unwrap();
             let volume = volumes.iter().find(|volume| volume["name"] == "flink-config-volume").unwrap();
             let items = volume["configMap"]["items"].as_array().unwrap();
@@ -308,7 +315,7 @@ fn image_and_service_account_of_task_managers_follow_the_rules_of_job_managers()
             let main = main_container_of(it);
             [part(main, "image"), part(main, "imagePullPolicy"), part(pod_of(it), "serviceAccountName")]
         };
-        cluster.deployments().map(of).collect()
+        deployments(cluster).map(of).collect()
     };
     let all = |image: &str, policy: &str, account: &str| {
         vec![[image.to_owned(), policy.to_owned(), account.to_owned()]; 2]
@@ -331,7 +338,7 @@ fn labels_of_users_do_not_break_selectors() {
     let cluster = with_options(
         &json!({"kubernetes.jobmanager.labels": labels, "kubernetes.taskmanager.labels": labels}),
     );
-    for deployment in cluster.deployments() {
+    for deployment in deployments(&cluster) {
         let selector = deployment.data["spec"]["selector"]["matchLabels"].as_object().unwrap();
         let of_pod = &deployment.data["spec"]["template"]["metadata"]["labels"];
         assert!(selector.iter().all(|(key, value)| &of_pod[key] == value), "{selector:?} {of_pod}");
@@ -400,7 +407,7 @@ fn files_of_the_operator_are_mounted_by_both_pods() {
     });
     let attempt = Attempt { files, ..Attempt::default() };
     let cluster = rules::build_with(&standalone(&json!({"flinkConfiguration": options})), &attempt).unwrap();
-    for deployment in cluster.deployments() {
+    for deployment in deployments(&cluster) {
         let volumes = names(&pod_of(deployment)["volumes"]);
         for volume in ["hadoop-config-volume", "kerberos-keytab-volume", "flink-config-volume"] {
             assert!(volumes.contains(&volume), "{volume} in {volumes:?}");

@@ -32,7 +32,9 @@ impl Executor {
             let key = ObjectKey::of(&dependent.metadata);
             let kind = dependent.types.as_ref().map_or("", |types| types.kind.as_str());
             let action = format!("create {kind} {key}");
-            self.create_dependent(cluster, &uid, &dependent).await.map_err(|kind| kind.during(action))?;
+            self.create_dependent(resource, cluster, &uid, &dependent)
+                .await
+                .map_err(|kind| kind.during(action))?;
         }
         self.release(resource, cluster, &deployment)
             .await
@@ -83,6 +85,7 @@ impl Executor {
     /// Creates what the Deployment with `uid` owns. What another one left behind has to go first.
     pub(super) async fn create_dependent(
         &self,
+        resource: &Resource,
         cluster: &ClusterObjects,
         uid: &str,
         dependent: &DynamicObject,
@@ -106,6 +109,9 @@ impl Executor {
         if existing.metadata.owner_references.iter().flatten().any(|owner| owner.uid == uid) {
             return Ok(());
         }
+        if kind == Kind::DEPLOYMENT {
+            return self.old_task_managers_go(resource, cluster, uid, existing).await;
+        }
         self.still_exists(cluster, uid).await?;
         let options = DeleteOptions { uid: existing.metadata.uid, propagation: Propagation::Background };
         match self.api.delete(kind, &key, &options).await {
@@ -114,6 +120,32 @@ impl Executor {
         }
         self.caches.wrote(&self.api.create(kind, dependent).await?);
         Ok(())
+    }
+
+    /// TaskManagers of an earlier cluster, or of one that the Java operator made, go before those of this one come: all of
+    /// them, because they would serve this one. A Deployment of that name may also be somebody's JobManager.
+    async fn old_task_managers_go(
+        &self,
+        resource: &Resource,
+        cluster: &ClusterObjects,
+        uid: &str,
+        existing: DynamicObject,
+    ) -> Result<(), EffectErrorKind> {
+        let job_manager = cluster.deployment.metadata.name.as_deref();
+        let is_ours = existing.metadata.owner_references.iter().flatten().any(|owner| {
+            owner.uid == resource.uid
+                || owner.kind == "Deployment" && Some(owner.name.as_str()) == job_manager
+        });
+        if !is_ours {
+            return Err(EffectErrorKind::Foreign { found: "it has another owner".to_owned() });
+        }
+        self.still_exists(cluster, uid).await?;
+        let key = ObjectKey::of(&existing.metadata);
+        let options = DeleteOptions { uid: existing.metadata.uid, propagation: Propagation::Foreground };
+        match self.api.delete(Kind::DEPLOYMENT, &key, &options).await {
+            Ok(()) | Err(ApiError::NotFound { .. }) => Err(EffectErrorKind::Terminating),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether the Deployment with that uid is the one that exists: another one's objects are not touched.

@@ -286,9 +286,71 @@ async fn dependents_of_a_newer_deployment_are_not_taken_from_it() {
     let before = bench.cluster.objects(Kind::SERVICE);
     let old = cluster_objects(&bench, "a1");
     let service = old.dependents_owned_by("uid of an old Deployment").remove(0);
-    let taken = bench.executor.create_dependent(&old, "uid of an old Deployment", &service).await;
+    let taken =
+        bench.executor.create_dependent(&bench.resource, &old, "uid of an old Deployment", &service).await;
     assert!(matches!(taken, Err(EffectErrorKind::Replaced)), "{taken:?}");
     assert_eq!(bench.cluster.objects(Kind::SERVICE), before);
+}
+
+/// A standalone cluster.
+fn with_task_managers(bench: &Bench, attempt: &str) -> Effect {
+    bench.record(attempt);
+    let mut objects = cluster_objects(bench, attempt);
+    objects.task_managers = Some(Kind::DEPLOYMENT.object(&ObjectKey::new("ns", "app-taskmanager")));
+    Effect::CreateCluster(Box::new(objects))
+}
+
+/// Whether Deployments with these names are there.
+fn deployments(bench: &Bench) -> Vec<String> {
+    let found = bench.cluster.objects(Kind::DEPLOYMENT).into_iter();
+    found.filter_map(|it| it.metadata.name).collect()
+}
+
+fn owned_by(kind: &str, name: &str, uid: &str) -> impl FnOnce(&mut DynamicObject) {
+    let owner = json!([{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid}]);
+    move |it| it.metadata.owner_references = serde_json::from_value(owner).unwrap()
+}
+
+#[tokio::test]
+async fn task_managers_belong_to_their_job_manager() {
+    let bench = Bench::new();
+    bench.does(with_task_managers(&bench, "a1")).await;
+    let [job_manager, task_managers] =
+        <[DynamicObject; 2]>::try_from(bench.cluster.objects(Kind::DEPLOYMENT)).unwrap();
+    assert_eq!(owner_uids(&task_managers), [job_manager.metadata.uid.unwrap()]);
+}
+
+/// Those of the Java operator belong to the resource, and ours to a JobManager Deployment that is gone.
+#[tokio::test]
+async fn task_managers_of_an_earlier_cluster_go_before_a_job_manager_starts() {
+    for (kind, name) in [("FlinkDeployment", "app"), ("Deployment", "app")] {
+        let bench = Bench::new();
+        let uid = if kind == "Deployment" { "gone" } else { &bench.resource.uid };
+        bench.cluster.put(Kind::DEPLOYMENT, "app-taskmanager", owned_by(kind, name, uid));
+        let failure = bench.fails(with_task_managers(&bench, "a1")).await;
+        assert!(failure.message.contains("being deleted"), "{}", failure.message);
+        assert_eq!(deployments(&bench), ["app"]);
+        assert_eq!(
+            bench.cluster.objects(Kind::DEPLOYMENT)[0].data["spec"]["paused"],
+            true,
+            "not started yet"
+        );
+        bench.does(with_task_managers(&bench, "a1")).await;
+        assert_eq!(deployments(&bench), ["app", "app-taskmanager"]);
+    }
+}
+
+#[tokio::test]
+async fn somebody_elses_job_manager_is_no_task_manager() {
+    let bench = Bench::new();
+    bench.cluster.put(
+        Kind::DEPLOYMENT,
+        "app-taskmanager",
+        owned_by("FlinkDeployment", "app-taskmanager", "other"),
+    );
+    let failure = bench.fails(with_task_managers(&bench, "a1")).await;
+    assert!(failure.needs_user && failure.message.contains("another owner"), "{}", failure.message);
+    assert_eq!(deployments(&bench), ["app", "app-taskmanager"]);
 }
 
 #[tokio::test]

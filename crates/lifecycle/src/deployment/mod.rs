@@ -37,6 +37,7 @@ mod restart;
 mod restore;
 mod rollback;
 mod savepoint;
+mod scaling;
 mod session;
 mod snapshots;
 mod spec_change;
@@ -87,6 +88,8 @@ pub struct Reads {
     pub ha: bool,
     /// The Ingress.
     pub ingress: bool,
+    /// The TaskManager Deployment of a standalone cluster.
+    pub task_managers: bool,
     /// The Service of the REST API, when nobody can be reached through it.
     pub rest_service: bool,
 }
@@ -102,7 +105,7 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
     }
     let observed = Observed::default();
     let Ok(settings) = settings(resource, context) else {
-        return Reads { job_manager: true, pods: true, ha: true, ingress: true, rest_service: false };
+        return Reads { job_manager: true, pods: true, ha: true, ingress: true, ..Reads::default() };
     };
     let pass = Pass::new(resource, &observed, context, settings);
     let changed = pass.status.observed_generation != Some(pass.generation);
@@ -119,6 +122,8 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
                 || changed
                 || matches!(pass.stage(), Stage::Stopped | Stage::Restarting | Stage::Withdrawing)),
         ha: !steady && !without_ha,
+        task_managers: pass.is_standalone()
+            && (pass.scales() || changed || deleting || pass.takes_down(job_manager)),
         rest_service: !deleting
             && available
             && pass.stage() == Stage::Deployed
@@ -238,6 +243,16 @@ impl Pass<'_> {
             || self.job_ended()
             || self.job_state() == Some(JobStatusState::Running) && self.sight == Sight::Plain;
         self.is_stable() && job_rests
+    }
+
+    /// Whether a cluster is there that goes, or may go.
+    fn takes_down(&self, job_manager: Option<&JobManager>) -> bool {
+        job_manager.is_some()
+            && match self.stage() {
+                Stage::Stopped | Stage::Suspended | Stage::Restarting | Stage::Withdrawing => true,
+                Stage::Deployed => self.job_ended(),
+                Stage::Fresh | Stage::Deploying | Stage::Stopping | Stage::Cancelling => false,
+            }
     }
 
     /// Whether nothing has to be read about a resource whose spec has not changed.

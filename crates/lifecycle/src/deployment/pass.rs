@@ -136,7 +136,7 @@ impl<'a> Pass<'a> {
             Some(OperationKind::Cancelling) => return Stage::Cancelling,
             Some(OperationKind::Restarting) => return Stage::Restarting,
             Some(OperationKind::Withdrawing) => return Stage::Withdrawing,
-            Some(OperationKind::Deleting) | None => {}
+            Some(OperationKind::Scaling | OperationKind::Deleting) | None => {}
         }
         let suspended =
             last.spec.job.as_ref().is_some_and(|job| job.state_or_default() == JobState::Suspended);

@@ -16,6 +16,7 @@ impl Pass<'_> {
             self.look_again(self.settings.progress_check_interval);
             return;
         }
+        self.follow_scaling();
         let Some(recorded) = self.last.as_ref().map(|last| last.spec.clone()) else { return };
         let change = diff::spec_diff(&recorded, &self.spec);
         if change.kind == DiffType::Ignore {
@@ -38,6 +39,9 @@ impl Pass<'_> {
             return;
         }
         self.tell_change(&change);
+        if self.scale_task_managers(&change) {
+            return;
+        }
         if self.is_application() {
             self.change_application(change.kind);
         } else {

@@ -30,10 +30,22 @@ impl Pass<'_> {
     /// job fail, and removes the metadata of a job that failed for good.
     pub(super) fn delete_deployment(&mut self, job_manager: &JobManager) {
         if !job_manager.terminating && !self.job_manager_has_to_end_first(job_manager) {
+            // First, because nobody looks for them when the JobManager's Deployment is gone.
+            self.delete_task_managers_of_java_operator();
             let object = ObjectReference::deployment(self.namespace, self.name, Some(&job_manager.uid));
             self.effects.push(Effect::Delete(DeleteObject { object, propagation: Propagation::Foreground }));
         }
         self.look_again(self.settings.progress_check_interval);
+    }
+
+    /// TaskManagers that belong to the FlinkDeployment itself stay when their JobManager goes.
+    fn delete_task_managers_of_java_operator(&mut self) {
+        let Some(left) = self.observed.task_managers.as_ref().filter(|left| left.owned_by_resource) else {
+            return;
+        };
+        let name = resources::names::task_manager_deployment(self.name);
+        let object = ObjectReference::deployment(self.namespace, &name, Some(&left.uid));
+        self.effects.push(Effect::Delete(DeleteObject { object, propagation: Propagation::Foreground }));
     }
 
     /// Whether the pods of the JobManager are still to end; asks for that, too.

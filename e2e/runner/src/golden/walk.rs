@@ -94,7 +94,7 @@ impl Walk {
             Effect::Apply(object) => self.objects.push(*object),
             Effect::CreateCluster(cluster) => {
                 self.objects = cluster.dependents_owned_by(UID);
-                self.objects.extend(cluster.deployments().cloned());
+                self.objects.push(cluster.deployment.clone());
                 self.observed.created_attempt = cluster.attempt().map(str::to_owned);
                 self.observed.job_manager = Some(JobManager {
                     uid: UID.to_owned(),

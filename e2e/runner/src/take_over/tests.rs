@@ -96,8 +96,8 @@ fn deployment(of: &Value, generation: i64, available: bool) -> Value {
     })
 }
 
-fn is_native(resource: &Value) -> bool {
-    resource["kind"] == "FlinkDeployment" && text(resource, "/spec/mode") != "standalone"
+fn is_deployment(resource: &Value) -> bool {
+    resource["kind"] == "FlinkDeployment"
 }
 
 /// The moment of a status: nothing that it speaks of lies in the future.
@@ -135,7 +135,8 @@ fn merge(into: &mut Value, patch: &Value) {
 /// All statuses of a timeline at which the Java operator was at rest.
 fn of_timeline(folder: &Path) -> Vec<Adopted> {
     let documents = yaml_documents(&fs::read_to_string(folder.join("crs.yaml")).unwrap()).unwrap();
-    let mut resources: Vec<_> = documents.iter().filter(|document| is_native(document)).cloned().collect();
+    let mut resources: Vec<_> =
+        documents.iter().filter(|document| is_deployment(document)).cloned().collect();
     resources.retain(|resource| resource.get("apiVersion").is_some());
     let mut patches = documents.iter().filter(|document| document.get("apiVersion").is_none());
     let mut found = Vec::new();
@@ -170,7 +171,7 @@ fn of_timeline(folder: &Path) -> Vec<Adopted> {
 /// The status of a golden case after its first deployment.
 fn of_golden(folder: &Path) -> Option<Adopted> {
     let documents = yaml_documents(&fs::read_to_string(folder.join("cr.yaml")).unwrap()).unwrap();
-    let resource = documents.into_iter().find(is_native)?;
+    let resource = documents.into_iter().find(is_deployment)?;
     let status: Value =
         serde_json::from_str(&fs::read_to_string(folder.join("status.json")).unwrap()).unwrap();
     let key = format!("FlinkDeployment/{}", name(&resource));

@@ -15,9 +15,6 @@ pub(super) fn reason_to_skip(recording: &Recording) -> Option<String> {
     if kinds().any(|kind| kind == "FlinkBlueGreenDeployment") {
         return Some("FlinkBlueGreenDeployments are not built".to_owned());
     }
-    if recording.created.iter().any(|object| text(object, "/spec/mode") == "standalone") {
-        return Some("standalone mode is not built".to_owned());
-    }
     if kinds().next() != Some("FlinkDeployment") {
         return Some(format!("it begins with a {}", kinds().next().unwrap_or("nothing")));
     }

@@ -10,6 +10,7 @@ mod refusal;
 mod rollback;
 mod savepoints;
 mod sessions;
+mod standalone;
 mod suspension;
 mod upgrades;
 mod world;

@@ -233,7 +233,11 @@ impl World {
                 self.observed.created_attempt = attempt;
                 self.observed.flink = FlinkView::default();
             }
-            Effect::Delete(delete) if delete.object.kind == "Deployment" => self.observed.job_manager = None,
+            Effect::Delete(delete) if delete.object.name == "app" && delete.object.kind == "Deployment" => {
+                self.observed.job_manager = None;
+            }
+            // That it goes is for the test to say.
+            Effect::Delete(delete) if delete.object.name.ends_with("-taskmanager") => {}
             Effect::Delete(delete) => {
                 if let Some(ha) = &mut self.observed.ha {
                     ha.config_maps.retain(|(name, _)| *name != delete.object.name);
@@ -241,6 +245,9 @@ impl World {
                 }
             }
             Effect::Flink(call) => self.calls.push(call.request),
+            Effect::Scale(scale) if scale.object.name.ends_with("-taskmanager") => {
+                self.scaled.push(scale.replicas);
+            }
             Effect::Scale(scale) => {
                 self.scaled.push(scale.replicas);
                 self.job_manager().desired_replicas = scale.replicas;

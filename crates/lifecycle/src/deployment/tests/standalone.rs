@@ -1,0 +1,167 @@
+//! Standalone clusters: the same life, and TaskManagers of the operator's own.
+
+use api::{FlinkDeployment, JobState, JobStatusState, LifecycleState, ReconciliationState};
+use serde_json::{Value, json};
+
+use super::world::{World, application, job_state, restart, session, with};
+use crate::observed::TaskManagers;
+use crate::{Effect, FlinkRequest, Requeue};
+
+fn standalone(mut spec: Value) -> Value {
+    spec["mode"] = json!("standalone");
+    spec
+}
+
+fn reactive() -> Value {
+    standalone(with(application("savepoint"), &[("scheduler-mode", "reactive")]))
+}
+
+fn parallelism(parallelism: i32) -> impl FnOnce(&mut FlinkDeployment) {
+    move |resource| resource.spec.job.as_mut().unwrap().parallelism = Some(parallelism)
+}
+
+fn replicas(replicas: i32) -> impl FnOnce(&mut FlinkDeployment) {
+    move |resource| resource.spec.task_manager.as_mut().unwrap().replicas = Some(replicas)
+}
+
+fn there(desired_replicas: i32) -> TaskManagers {
+    TaskManagers {
+        uid: "tm".to_owned(),
+        owned_by_resource: false,
+        job_manager: Some("jm-1".to_owned()),
+        terminating: false,
+        desired_replicas,
+    }
+}
+
+#[test]
+fn a_cluster_comes_up_and_is_upgraded_like_any_other() {
+    let mut world = World::stable(standalone(application("savepoint")));
+    assert!(!world.reads().task_managers, "nobody looks at those of a cluster that is well");
+    world.change(restart(1));
+    world.pass();
+    assert!(matches!(world.calls.as_slice(), [FlinkRequest::StopWithSavepoint { .. }]));
+    world.job_is(JobStatusState::Finished);
+    world.stop_is(crate::observed::OperationResult::Completed("file:///sp/1".to_owned()));
+    world.pass();
+    world.pass();
+    assert_eq!(world.created, 2);
+    assert_eq!(world.restored_from.last().unwrap().as_deref(), Some("file:///sp/1"));
+}
+
+#[test]
+fn reactive_jobs_are_scaled_by_replicas_without_an_upgrade() {
+    let mut world = World::stable(reactive());
+    world.lifecycles.clear();
+    world.observed.task_managers = Some(there(1));
+    world.change(parallelism(4));
+    assert!(world.reads().task_managers);
+    assert_eq!(world.round(), Requeue::AtOnce);
+    assert!(world.scaled.is_empty(), "recorded first");
+    assert_eq!(world.status().reconciliation_state(), ReconciliationState::Deployed);
+    assert!(world.reads().task_managers, "until it is done");
+    world.round();
+    assert_eq!(world.scaled, [4]);
+    assert_eq!(world.created, 1);
+    world.observed.task_managers = Some(there(4));
+    world.pass();
+    assert_eq!(world.scaled, [4], "once");
+    assert!(world.status().operation.is_none());
+    world.job_is(JobStatusState::Running);
+    world.pass();
+    assert_eq!(world.lifecycles, [LifecycleState::Deployed, LifecycleState::Stable]);
+    assert_eq!(world.status().observed_generation, world.resource.metadata.generation);
+    assert_eq!(world.status().task_manager.unwrap().replicas, Some(4), "what a HorizontalPodAutoscaler sees");
+    assert!(world.calls.is_empty());
+}
+
+#[test]
+fn a_crash_after_the_record_of_a_scaling_loses_nothing() {
+    let mut world = World::stable(reactive());
+    world.observed.task_managers = Some(there(1));
+    world.change(parallelism(4));
+    world.crash_after_recording();
+    world.crash_after_recording();
+    world.round();
+    assert_eq!(world.scaled, [4]);
+}
+
+#[test]
+fn the_newest_of_two_scalings_counts() {
+    let mut world = World::stable(reactive());
+    world.observed.task_managers = Some(there(1));
+    world.change(parallelism(4));
+    world.round();
+    world.change(parallelism(2));
+    world.round();
+    world.scaled.clear();
+    world.round();
+    assert_eq!(world.scaled, [2]);
+}
+
+#[test]
+fn session_clusters_are_scaled_in_place() {
+    let mut world = World::stable(standalone(session()));
+    world.observed.task_managers = Some(there(1));
+    world.change(replicas(3));
+    world.round();
+    world.round();
+    assert_eq!((world.scaled.as_slice(), world.created), ([3].as_slice(), 1));
+    world.observed.task_managers = Some(there(3));
+    world.pass();
+    assert_eq!(world.lifecycle(), LifecycleState::Stable);
+}
+
+#[test]
+fn other_changes_and_jobs_that_do_not_adapt_are_upgraded() {
+    let mut world = World::stable(standalone(application("stateless")));
+    world.observed.task_managers = Some(there(1));
+    world.change(parallelism(4));
+    world.pass();
+    world.pass();
+    assert_eq!((world.created, world.scaled.len()), (2, 0), "not reactive");
+
+    let mut world = World::stable(standalone(session()));
+    world.observed.task_managers = Some(there(1));
+    world.change(|resource| {
+        replicas(3)(resource);
+        resource.spec.image = Some("flink:other".to_owned());
+    });
+    world.pass();
+    world.pass();
+    assert_eq!((world.created, world.scaled.len()), (2, 0), "more than replicas");
+
+    let mut world = World::stable(reactive());
+    world.observed.task_managers = Some(there(1));
+    world.change(|resource| {
+        parallelism(4)(resource);
+        job_state(JobState::Suspended)(resource);
+    });
+    world.pass();
+    assert!(world.scaled.is_empty() && !world.calls.is_empty(), "suspended");
+}
+
+#[test]
+fn task_managers_that_the_java_operator_made_go_with_their_job_manager() {
+    for wanted in [JobState::Running, JobState::Suspended] {
+        let mut world = World::stable(standalone(application("stateless")));
+        let of_java = TaskManagers { owned_by_resource: true, job_manager: None, ..there(1) };
+        world.observed.task_managers = Some(of_java);
+        world.change(|resource| {
+            restart(1)(resource);
+            job_state(wanted)(resource);
+        });
+        let mut deleted = Vec::new();
+        for _ in 0..6 {
+            let reads = world.reads();
+            let effects = world.decide().effects.into_iter();
+            deleted.extend(effects.filter_map(|effect| match effect {
+                Effect::Delete(delete) => Some((delete.object.name, reads.task_managers)),
+                _ => None,
+            }));
+            world.round();
+        }
+        let expected = [("app-taskmanager", true), ("app", true)];
+        assert_eq!(deleted, expected.map(|(name, read)| (name.to_owned(), read)), "{wanted:?}");
+    }
+}
