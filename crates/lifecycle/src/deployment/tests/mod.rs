@@ -1,5 +1,6 @@
 //! Walks through the life of a FlinkDeployment.
 
+mod decision_table;
 mod deletion;
 mod events;
 mod first_deployment;
