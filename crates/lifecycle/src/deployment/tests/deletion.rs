@@ -339,7 +339,7 @@ fn a_session_cluster_waits_for_its_session_jobs() {
         if blocks {
             let (reason, message) = world.condition("Deleting").unwrap();
             assert!(reason == "SessionJobs" && message.contains("one, two"), "{message}");
-            assert_eq!(world.reasons(), ["Cleanup Operator", "CleanupFailed Operator"]);
+            assert_eq!(world.reasons(), ["Normal Cleanup Operator", "Warning CleanupFailed Operator"]);
             world.observed.session_jobs.clear();
             wait_for_the_end(&mut world);
         }

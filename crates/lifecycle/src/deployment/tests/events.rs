@@ -5,7 +5,7 @@ use api::JobStatusState;
 use super::world::{World, application, with};
 use crate::observed::JobException;
 
-fn exception(timestamp: i64, text: &str) -> JobException {
+pub(super) fn exception(timestamp: i64, text: &str) -> JobException {
     JobException {
         timestamp,
         exception: "a.B".to_owned(),

@@ -1,10 +1,13 @@
 //! Walks through the life of a FlinkDeployment.
 
+mod checkpoint_age;
 mod decision_table;
 mod deletion;
+mod event_catalogue;
 mod events;
 mod first_deployment;
 mod health;
+mod ingress;
 mod recovery;
 mod refusal;
 mod rollback;

@@ -8,7 +8,7 @@ use crate::FlinkRequest;
 use crate::observed::{EffectFailure, OperationResult};
 
 /// A job whose stop with a savepoint was asked for just now.
-fn stopping(spec: serde_json::Value) -> World {
+pub(super) fn stopping(spec: serde_json::Value) -> World {
     let mut world = World::stable(spec);
     world.later(100);
     world.change(restart(1));
@@ -313,7 +313,7 @@ fn a_redeployment_asked_for_during_a_stop_wins_over_its_savepoint() {
 // ---- snapshots that the Java operator has triggered --------------------------------------------------------------
 
 /// A status as the Java operator leaves it while a savepoint is pending that a nonce asked for.
-fn pending(options: &[(&str, &str)]) -> World {
+pub(super) fn pending(options: &[(&str, &str)]) -> World {
     let mut world = World::stable(with(application("savepoint"), options));
     let mut status = world.status();
     let info = status.job_status_mut().savepoint_info.get_or_insert_default();
@@ -327,7 +327,7 @@ fn pending(options: &[(&str, &str)]) -> World {
     world
 }
 
-const TRIGGER: &str = "933aac9c380493c2f69a0bf5bda76225";
+pub(super) const TRIGGER: &str = "933aac9c380493c2f69a0bf5bda76225";
 
 #[test]
 fn a_pending_savepoint_is_followed_and_an_upgrade_waits_for_it() {
@@ -371,7 +371,7 @@ fn a_pending_savepoint_that_failed_is_told_and_its_nonce_counts_after_the_grace_
         let failed = OperationResult::Failed("no".to_owned());
         world.answer().operations.insert(TRIGGER.to_owned(), failed);
         world.pass();
-        assert_eq!(world.reasons(), ["SavepointError Operator"]);
+        assert_eq!(world.reasons(), ["Warning SavepointError Operator"]);
         assert_eq!(world.status().job_status.unwrap().savepoint_info.unwrap().trigger_id, None);
         let recorded = world.status().last_reconciled_spec().unwrap_or_default().to_owned();
         assert_eq!(recorded.contains("\"savepointTriggerNonce\":1"), handled);
