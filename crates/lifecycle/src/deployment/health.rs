@@ -226,6 +226,8 @@ mod tests {
         let first = info(0, 4, 0);
         assert_eq!(judge(Some(&first), 0, Some(5), 29_000, LIMITS), None);
         assert!(judge(Some(&first), 0, Some(5), 30_000, LIMITS).is_some());
+        let anew = judge(Some(&first), 0, Some(3), 1000, LIMITS).unwrap();
+        assert_eq!(anew.num_completed_checkpoints, 3, "the job was started anew");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Walks through the life of a FlinkDeployment.
 
 mod checkpoint_age;
+mod clusters;
 mod decision_table;
 mod deletion;
 mod event_catalogue;
@@ -8,6 +9,7 @@ mod events;
 mod first_deployment;
 mod health;
 mod ingress;
+mod reads;
 mod recovery;
 mod refusal;
 mod rollback;
