@@ -133,10 +133,13 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// A job that was seen and cannot be seen now.
+    /// A job that was seen and cannot be seen now. That it is being cancelled is known only of a cancel of our own.
     fn job_is_out_of_sight(&mut self) {
-        let seen =
-            self.job_state().is_some_and(|state| !state.is_terminal() && state != JobStatusState::Cancelling);
+        let ours = self.stage() == Stage::Cancelling;
+        let seen = self.job_state().is_some_and(|state| match state {
+            JobStatusState::Cancelling => !ours,
+            state => !state.is_terminal(),
+        });
         if self.is_application() && seen {
             self.job().state = Some(JobStatusState::Reconciling);
         }

@@ -9,6 +9,8 @@ mod events;
 mod first_deployment;
 mod health;
 mod ingress;
+mod observation;
+mod polling;
 mod reads;
 mod recovery;
 mod refusal;
