@@ -2,8 +2,9 @@
 
 use api::{JobManagerDeploymentStatus as Jm, JobStatusState};
 
+use super::savepoints;
 use super::world::{World, application, restart, session, with_ha};
-use crate::observed::PodProblem;
+use crate::observed::{OperationResult, PodProblem};
 
 #[test]
 fn a_session_cluster_has_no_job_however_it_is_lost() {
@@ -81,4 +82,54 @@ fn a_cancel_of_somebody_else_that_nobody_can_follow_blocks_no_change() {
         }
         assert_eq!(world.created, 2, "{:?}", world.held());
     }
+}
+
+fn with_error(mut world: World) -> World {
+    let mut status = world.status();
+    status.error = Some("x".to_owned());
+    world.resource.status = Some(status);
+    world
+}
+
+#[test]
+fn an_error_is_over_when_its_cluster_is_well() {
+    let ended = |state| {
+        let mut world = World::stable(application("stateless"));
+        world.job_is(state);
+        world.pass();
+        world
+    };
+    let upgraded = || {
+        let mut world = World::stable(session());
+        world.change(restart(1));
+        world.pass();
+        world.pass();
+        assert_eq!(world.created, 2);
+        world
+    };
+    let down = || {
+        let mut world = World::stable(session());
+        world.job_manager().available_replicas = 0;
+        world
+    };
+    let cases = vec![
+        ("a job that runs", World::stable(application("stateless")), true),
+        ("a job that has finished", ended(JobStatusState::Finished), true),
+        ("a job that restarts", ended(JobStatusState::Restarting), false),
+        ("a job that has failed", ended(JobStatusState::Failed), false),
+        ("a session cluster", World::stable(session()), true),
+        ("one that is not up yet", upgraded(), false),
+        ("one that went down", down(), false),
+    ];
+    for (name, world, over) in cases {
+        let mut world = with_error(world);
+        world.pass();
+        assert_eq!(world.error().is_empty(), over, "{name}: {}", world.error());
+    }
+    // Why the last savepoint failed is of interest until the next one.
+    let mut world = savepoints::stopping(application("savepoint"));
+    world.stop_is(OperationResult::Failed("disk full".to_owned()));
+    world.pass();
+    world.pass();
+    assert!(world.error().contains("disk full"));
 }

@@ -11,14 +11,14 @@ use crate::observed::{FlinkFailure, OperationResult};
 use crate::{PollPlan, Question};
 
 const SELDOM: Duration = Duration::from_mins(1);
-const WAITING: Duration = Duration::from_secs(10);
-const BUSY: Duration = Duration::from_secs(1);
+pub(super) const WAITING: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(1);
 
 fn plan(world: &World) -> PollPlan {
     world.decide().poll.unwrap()
 }
 
-fn interval(world: &World) -> Duration {
+pub(super) fn interval(world: &World) -> Duration {
     plan(world).interval
 }
 

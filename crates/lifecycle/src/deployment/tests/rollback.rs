@@ -17,7 +17,7 @@ pub(super) fn bad_image(resource: &mut FlinkDeployment) {
 }
 
 /// A last-state upgrade to a spec whose job does not come up, just before its time is over.
-fn failing(options: &[(&str, &str)]) -> World {
+pub(super) fn failing(options: &[(&str, &str)]) -> World {
     let spec = with(with_ha(application("last-state")), &[ROLLBACK]);
     let mut world = World::stable(with(spec, options));
     world.ha_job(true);
