@@ -15,6 +15,7 @@ mod reads;
 mod records;
 mod recovery;
 mod refusal;
+mod restarts;
 mod rollback;
 mod savepoints;
 mod sessions;
