@@ -293,6 +293,46 @@ fn a_savepoint_upgrade_that_never_started_goes_back_to_its_savepoint() {
     assert_eq!(world.restored_from.last().unwrap().as_deref(), Some("file:///sp/one"));
 }
 
+/// What never started may have been started from HA metadata, or from what nobody knows by path.
+#[test]
+fn a_deployment_that_never_started_goes_back_to_what_is_known_of_its_state() {
+    for (ha_checkpoint, known, restored) in [
+        (None, true, Some("file:///sp/one")),
+        (Some(false), true, Some("file:///sp/one")),
+        (Some(true), true, Some(LAST_STATE_MARKER)),
+        (Some(true), false, Some(LAST_STATE_MARKER)),
+        (None, false, None),
+    ] {
+        let mut world = World::stable(with(with_ha(application("savepoint")), &[ROLLBACK]));
+        world.change(bad_image);
+        world.pass();
+        world.job_is(JobStatusState::Finished);
+        world.stop_is(crate::observed::OperationResult::Completed("file:///sp/one".to_owned()));
+        world.pass();
+        world.pass();
+        assert_eq!(world.created, 2);
+        world.job_manager().never_started = true;
+        world.pass();
+        if let Some(has_checkpoint) = ha_checkpoint {
+            world.ha_job(has_checkpoint);
+        }
+        if !known {
+            let mut status = world.status();
+            status.job_status_mut().upgrade_savepoint_path = Some(LAST_STATE_MARKER.to_owned());
+            world.resource.status = Some(status);
+        }
+        world.later(301);
+        for _ in 0..5 {
+            world.pass();
+        }
+        let rolled = world.status().reconciliation_state() == ReconciliationState::RolledBack;
+        assert_eq!(rolled, restored.is_some(), "{ha_checkpoint:?} {known}");
+        if rolled {
+            assert_eq!(world.restored_from.last().unwrap().as_deref(), restored, "{ha_checkpoint:?} {known}");
+        }
+    }
+}
+
 #[test]
 fn a_failed_job_goes_back_from_its_last_checkpoint() {
     let mut world = expired(&[]);
