@@ -53,6 +53,12 @@ figures *ARGS:
 timeline *ARGS:
     e2e/timeline {{ARGS}}
 
+# Mutation tests of the room that decides: a sixteenth of all mutants; another one: just mutants 1/16
+mutants SHARD="0/16":
+    mkdir -p target/mutants
+    cargo mutants -p lifecycle --test-package lifecycle --sharding round-robin --shard {{SHARD}} \
+        --baseline skip --timeout 30 --build-timeout 600 --output target/mutants -- --lib
+
 # Our operator over clusters that the Java operator left.
 take-over *ARGS:
     e2e/take-over {{ARGS}}

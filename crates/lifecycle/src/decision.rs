@@ -102,3 +102,24 @@ impl Question {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_question_but_one_is_about_a_job() {
+        let (job_id, trigger_id) = ("j".to_owned(), "t".to_owned());
+        for question in [
+            Question::Checkpoints { job_id: job_id.clone() },
+            Question::Savepoint { job_id: job_id.clone(), trigger_id: trigger_id.clone() },
+            Question::Checkpoint { job_id: job_id.clone(), trigger_id },
+            Question::FailureCause { job_id: job_id.clone() },
+            Question::Exceptions { job_id: job_id.clone() },
+            Question::Metrics { job_id },
+        ] {
+            assert_eq!(question.job_id(), Some("j"), "{question:?}");
+        }
+        assert_eq!(Question::ClusterInfo.job_id(), None);
+    }
+}

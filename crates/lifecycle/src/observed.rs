@@ -518,3 +518,6 @@ pub struct EffectFailure {
     /// Whether a repeat fails as well, until somebody changes something.
     pub needs_user: bool,
 }
+
+#[cfg(test)]
+mod tests;

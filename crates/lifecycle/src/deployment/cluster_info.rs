@@ -69,4 +69,23 @@ mod tests {
         let (cpu, memory) = totals(&conf, 1).unwrap();
         assert_eq!((java_text::double(cpu).as_str(), memory), ("4.0", 2_147_483_648));
     }
+
+    #[test]
+    fn totals_are_the_limits_of_all_processes() {
+        let conf: FlinkConf = [
+            ("kubernetes.jobmanager.replicas", "3"),
+            ("kubernetes.jobmanager.cpu.amount", "0.5"),
+            ("kubernetes.jobmanager.cpu.limit-factor", "4"),
+            ("kubernetes.jobmanager.memory.limit-factor", "2"),
+            ("jobmanager.memory.process.size", "1g"),
+            ("kubernetes.taskmanager.cpu.amount", "1.5"),
+            ("kubernetes.taskmanager.cpu.limit-factor", "2"),
+            ("kubernetes.taskmanager.memory.limit-factor", "1.5"),
+            ("taskmanager.memory.process.size", "2g"),
+        ]
+        .into_iter()
+        .collect();
+        let gib = 1024 * 1024 * 1024;
+        assert_eq!(totals(&conf, 5), Ok((0.5 * 4.0 * 3.0 + 1.5 * 2.0 * 5.0, (2 * 3 + 3 * 5) * gib)));
+    }
 }

@@ -40,6 +40,7 @@ impl Pass<'_> {
     /// A Deployment of our name exists although nothing is recorded.
     fn somebody_is_there(&mut self, job_manager: &JobManager) {
         if job_manager.terminating {
+            self.hold("DeploymentExists", "The Deployment of an earlier resource of this name goes first.");
             self.look_again(self.settings.progress_check_interval);
             return;
         }

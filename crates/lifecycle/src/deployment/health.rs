@@ -204,6 +204,11 @@ mod tests {
         let slow = judge(Some(&first), 9, Some(1), 481_000, LIMITS).unwrap();
         assert!(healthy(&slow));
         assert_eq!((slow.num_restarts, slow.num_restarts_evaluation_time_stamp), (9, 481_000));
+        let many = judge(Some(&first), 25, Some(1), 241_000, LIMITS).unwrap();
+        let error = many.health_result.unwrap().error.unwrap();
+        assert_eq!(error, "The job has restarted 10 times within 120 s; 3 are allowed.");
+        let base = |now| judge(Some(&first), 6, Some(1), now, LIMITS).unwrap().num_restarts;
+        assert_eq!((base(121_000), base(121_001)), (5, 6));
         let anew = judge(Some(&first), 0, Some(0), 21_000, LIMITS).unwrap();
         assert!(healthy(&anew) && anew.num_restarts == 0, "the job was started anew");
     }
@@ -226,6 +231,8 @@ mod tests {
         let first = info(0, 4, 0);
         assert_eq!(judge(Some(&first), 0, Some(5), 29_000, LIMITS), None);
         assert!(judge(Some(&first), 0, Some(5), 30_000, LIMITS).is_some());
+        let anew = judge(Some(&first), 0, Some(3), 1000, LIMITS).unwrap();
+        assert_eq!(anew.num_completed_checkpoints, 3, "the job was started anew");
     }
 
     #[test]

@@ -97,3 +97,20 @@ fn too_large(spec: &FlinkDeploymentSpec) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(length: usize) -> FlinkDeploymentSpec {
+        FlinkDeploymentSpec { image: Some("x".repeat(length)), ..FlinkDeploymentSpec::default() }
+    }
+
+    #[test]
+    fn a_spec_may_be_as_large_as_its_record() {
+        let rest = ReconciledSpec::new(spec(0), true).encode().len();
+        assert_eq!(too_large(&spec(307_200 - rest)), None);
+        let message = too_large(&spec(307_201 - rest)).unwrap();
+        assert!(message.contains("300 KiB when"), "{message}");
+    }
+}

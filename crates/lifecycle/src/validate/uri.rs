@@ -175,6 +175,7 @@ mod tests {
             ("https://host:/x", Some("https"), Some("host")),
             ("https://a_b/x", Some("https"), None),
             ("https://1.2/x", Some("https"), None),
+            ("https://1.2.3.400/x", Some("https"), None),
             ("https://-a/x", Some("https"), None),
             ("https:///x", Some("https"), None),
             ("local:///opt/a.jar", Some("local"), None),

@@ -13,7 +13,7 @@ use api::{JobManagerDeploymentStatus as Jm, JobStatusState, OperationKind, Recon
 use jiff::Timestamp;
 
 use super::failure::class;
-use super::pass::{Pass, Sight, Stage};
+use super::pass::{Pass, Stage};
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::{FlinkAnswer, JobManager, PodProblem};
 
@@ -82,10 +82,12 @@ impl<'a> Pass<'a> {
             return;
         }
         let patience = self.settings.flink_client_timeout;
-        let silent = self.observed.flink.failure.as_ref().is_some_and(|failure| {
-            let since = self.now().duration_since(failure.since);
-            before != Jm::Ready || since.unsigned_abs() >= patience
-        });
+        let silent = self
+            .observed
+            .flink
+            .failure
+            .as_ref()
+            .is_some_and(|failure| self.now().duration_since(failure.since).unsigned_abs() >= patience);
         if before != Jm::Ready || silent {
             self.status.job_manager_deployment_status = Some(Jm::DeployedNotReady);
             self.job_is_out_of_sight();
@@ -133,10 +135,13 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// A job that was seen and cannot be seen now.
+    /// A job that was seen and cannot be seen now. That it is being cancelled is known only of a cancel of our own.
     fn job_is_out_of_sight(&mut self) {
-        let seen =
-            self.job_state().is_some_and(|state| !state.is_terminal() && state != JobStatusState::Cancelling);
+        let ours = self.stage() == Stage::Cancelling;
+        let seen = self.job_state().is_some_and(|state| match state {
+            JobStatusState::Cancelling => !ours,
+            state => !state.is_terminal(),
+        });
         if self.is_application() && seen {
             self.job().state = Some(JobStatusState::Reconciling);
         }
@@ -154,11 +159,10 @@ impl<'a> Pass<'a> {
 
     fn clear_error_when_healthy(&mut self) {
         let job_is_well = !self.is_application()
-            || self.sight != Sight::Lost
-                && matches!(
-                    self.job_state(),
-                    Some(JobStatusState::Running | JobStatusState::Finished | JobStatusState::Canceled)
-                );
+            || matches!(
+                self.job_state(),
+                Some(JobStatusState::Running | JobStatusState::Finished | JobStatusState::Canceled)
+            );
         let healthy = self.job_manager_status() == Jm::Ready && job_is_well && self.is_stable();
         // Why the last savepoint failed is of interest until the next one.
         let retries = self.failures_of(RetryKind::StopWithSavepoint) > 0;

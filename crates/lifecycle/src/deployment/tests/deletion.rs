@@ -224,6 +224,15 @@ fn w_17_a_job_that_does_not_run_is_waited_for_as_long_as_one_savepoint_takes() {
 }
 
 #[test]
+fn a_job_without_a_job_manager_is_not_waited_for() {
+    let mut world = deleted(with(application("savepoint"), &[SAVEPOINT]));
+    world.observed.job_manager = None;
+    assert_eq!(wait_for_the_end(&mut world), 0);
+    let told = world.events.iter().find(|event| event.reason == crate::Reason::SavepointError).unwrap();
+    assert!(told.message.contains("the job does not run"), "{}", told.message);
+}
+
+#[test]
 fn a_job_that_has_ended_needs_no_savepoint() {
     let mut world = World::stable(with(application("savepoint"), &[SAVEPOINT]));
     world.job_is(JobStatusState::Failed);
@@ -339,7 +348,7 @@ fn a_session_cluster_waits_for_its_session_jobs() {
         if blocks {
             let (reason, message) = world.condition("Deleting").unwrap();
             assert!(reason == "SessionJobs" && message.contains("one, two"), "{message}");
-            assert_eq!(world.reasons(), ["Cleanup Operator", "CleanupFailed Operator"]);
+            assert_eq!(world.reasons(), ["Normal Cleanup Operator", "Warning CleanupFailed Operator"]);
             world.observed.session_jobs.clear();
             wait_for_the_end(&mut world);
         }

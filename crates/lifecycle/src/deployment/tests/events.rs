@@ -5,7 +5,7 @@ use api::JobStatusState;
 use super::world::{World, application, with};
 use crate::observed::JobException;
 
-fn exception(timestamp: i64, text: &str) -> JobException {
+pub(super) fn exception(timestamp: i64, text: &str) -> JobException {
     JobException {
         timestamp,
         exception: "a.B".to_owned(),
@@ -46,6 +46,36 @@ fn an_exception_is_told_once_with_the_first_lines_of_its_trace() {
     world.events.clear();
     world.pass();
     assert!(world.events.is_empty());
+}
+
+#[test]
+fn a_trace_that_fits_is_told_whole() {
+    for (extra, left) in [("", None), ("\n\tmore", Some("... (1 more lines)"))] {
+        let mut world = World::stable(application("stateless"));
+        world.job_is(JobStatusState::Restarting);
+        let now = world.now.as_millisecond();
+        let stacktrace = format!("a.B: x\n\tone\n\ttwo\n\tthree\n\tfour{extra}");
+        world.answer().exceptions = vec![JobException { stacktrace, ..exception(now, "x") }];
+        world.pass();
+        let event = world.events.iter().find(|event| event.exception_timestamp().is_some()).unwrap();
+        assert_eq!(event.message.lines().nth(5), left);
+        // The name of the Event is that of the Java operator: the hash of Java over the message.
+        let hash = if left.is_some() { "a2dc6b39" } else { "351b3041" };
+        assert_eq!(event.key.as_deref(), Some(format!("jobmanager-exception-{hash}").as_str()));
+    }
+}
+
+#[test]
+fn when_all_are_told_nobody_looks_again_for_more() {
+    for (count, again) in [(9, false), (10, false), (11, true)] {
+        let mut world = World::stable(application("stateless"));
+        world.later(1000);
+        world.job_is(JobStatusState::Running);
+        let now = world.now.as_millisecond();
+        world.answer().exceptions = (0..count).map(|ago| exception(now - ago, "x")).collect();
+        let soon = std::time::Duration::from_secs(10);
+        assert_eq!(world.round() == crate::Requeue::After(soon), again, "{count}");
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn a_stateless_application_becomes_stable() {
             LifecycleState::Stable
         ]
     );
-    assert_eq!(world.reasons(), ["Submit JobManagerDeployment", "JobStatusChanged Job"]);
+    assert_eq!(world.reasons(), ["Normal Submit JobManagerDeployment", "Normal JobStatusChanged Job"]);
     assert_eq!(world.created, 1);
 }
 
@@ -142,7 +142,7 @@ fn a_failed_create_is_told_once_and_tried_again() {
     let requeue = world.pass();
     assert_eq!(requeue, crate::Requeue::After(super::super::back_off(3)));
     world.pass();
-    assert_eq!(world.reasons(), ["Error JobManagerDeployment"]);
+    assert_eq!(world.reasons(), ["Warning Error JobManagerDeployment"]);
     assert_eq!(world.lifecycle(), LifecycleState::Upgrading);
     assert!(world.error().contains("invalid"));
     world.observed.failure = None;

@@ -8,13 +8,13 @@ use crate::observed::{HaMetadata, JobMetrics};
 
 const HEALTH: (&str, &str) = ("kubernetes.operator.cluster.health-check.enabled", "true");
 
-fn counters(world: &mut World, restarts: i64, checkpoints: i64) {
+pub(super) fn counters(world: &mut World, restarts: i64, checkpoints: i64) {
     world.job_is(JobStatusState::Running);
     world.answer().metrics =
         Some(JobMetrics { restarts: Some(restarts), completed_checkpoints: Some(checkpoints) });
 }
 
-fn watched(spec: serde_json::Value) -> World {
+pub(super) fn watched(spec: serde_json::Value) -> World {
     let mut world = World::stable(with(spec, &[HEALTH]));
     counters(&mut world, 0, 0);
     world.pass();
@@ -51,7 +51,7 @@ fn too_many_restarts_replace_the_cluster_and_keep_its_state() {
     assert_eq!(world.restored_from.last().unwrap().as_deref(), Some(LAST_STATE_MARKER));
     assert_eq!(world.status().job_id().map(str::to_owned), job_id);
     assert_eq!(world.lifecycles, [LifecycleState::Stable], "as the Java operator shows it");
-    assert_eq!(world.reasons(), ["RestartUnhealthyJob Job", "Submit JobManagerDeployment"]);
+    assert_eq!(world.reasons(), ["Warning RestartUnhealthyJob Job", "Normal Submit JobManagerDeployment"]);
     assert!(!world.status().cluster_info.unwrap().contains_key("ClusterHealthInfo"), "counted anew");
 }
 

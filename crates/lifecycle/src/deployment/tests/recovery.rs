@@ -15,8 +15,11 @@ fn lose_deployment(world: &mut World) {
 #[test]
 fn a_lost_deployment_comes_back() {
     for (spec, told) in [
-        (application("stateless"), ["Missing JobManagerDeployment", "RecoverDeployment Job"].as_slice()),
-        (session(), &["Missing JobManagerDeployment"]),
+        (
+            application("stateless"),
+            ["Warning Missing JobManagerDeployment", "Warning RecoverDeployment Job"].as_slice(),
+        ),
+        (session(), &["Warning Missing JobManagerDeployment"]),
     ] {
         let mut world = World::stable(spec);
         lose_deployment(&mut world);
@@ -68,7 +71,7 @@ fn a_lost_stateful_deployment_without_ha_is_not_started_from_an_unknown_state() 
     assert!(world.error().contains("initialSavepointPath"));
     assert_eq!(world.held().as_deref(), Some("ManualRestoreRequired"));
     assert_eq!(
-        world.reasons().iter().filter(|told| told.starts_with("Missing")).count(),
+        world.reasons().iter().filter(|told| told.starts_with("Warning Missing")).count(),
         2,
         "each told once"
     );
@@ -156,7 +159,7 @@ fn w_19_a_lost_stateful_job_is_explained_and_goes_on_only_from_known_state() {
     world.pass();
     world.pass();
     assert_eq!(world.error(), "Job Not Found");
-    assert_eq!(world.reasons(), ["Missing Job"], "told once");
+    assert_eq!(world.reasons(), ["Warning Missing Job"], "told once");
     assert_eq!(world.held().as_deref(), Some("JobNotFound"));
     assert_eq!(world.job_state(), Some(JobStatusState::Reconciling));
     world.change(restart(1));

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::world::{World, application};
 use crate::Requeue;
 
-fn invalid(resource: &mut FlinkDeployment) {
+pub(super) fn invalid(resource: &mut FlinkDeployment) {
     resource.spec.job.as_mut().unwrap().parallelism = Some(0);
 }
 
@@ -25,7 +25,7 @@ fn an_invalid_spec_is_refused_before_and_after_a_first_deployment() {
     world.change(invalid);
     world.pass();
     world.pass();
-    assert_eq!(world.reasons(), ["ValidationError Operator"], "told once");
+    assert_eq!(world.reasons(), ["Warning ValidationError Operator"], "told once");
     assert_eq!(world.lifecycle(), LifecycleState::Stable);
     assert!(world.error().contains("parallelism"));
     let (reason, message) = world.condition("SpecAccepted").unwrap();
@@ -46,7 +46,7 @@ fn an_unsupported_version_is_told_and_nothing_is_done() {
     world.pass();
     assert_eq!(world.created, 0);
     assert!(world.error().contains("v1_14"));
-    assert_eq!(world.reasons(), ["UnsupportedFlinkVersion Operator"]);
+    assert_eq!(world.reasons(), ["Warning UnsupportedFlinkVersion Operator"]);
     assert_eq!(world.held().as_deref(), Some("UnsupportedFlinkVersion"));
 }
 

@@ -1,22 +1,23 @@
 //! Going back to the last stable spec.
 
 use api::{
-    FlinkDeployment, JobManagerDeploymentStatus as Jm, JobStatusState, LifecycleState, ReconciliationState,
+    FlinkDeployment, JobManagerDeploymentStatus as Jm, JobState, JobStatusState, LifecycleState,
+    ReconciliationState,
 };
 
 use super::super::restore::LAST_STATE_MARKER;
-use super::world::{World, application, restart, with, with_ha};
+use super::world::{World, application, job_state, restart, session, with, with_ha};
 use crate::FlinkRequest;
-use crate::observed::{FlinkView, HaMetadata};
+use crate::observed::{FlinkView, HaJob, HaMetadata};
 
 const ROLLBACK: (&str, &str) = ("kubernetes.operator.deployment.rollback.enabled", "true");
 
-fn bad_image(resource: &mut FlinkDeployment) {
+pub(super) fn bad_image(resource: &mut FlinkDeployment) {
     resource.spec.image = Some("flink:bad".to_owned());
 }
 
 /// A last-state upgrade to a spec whose job does not come up, just before its time is over.
-fn failing(options: &[(&str, &str)]) -> World {
+pub(super) fn failing(options: &[(&str, &str)]) -> World {
     let spec = with(with_ha(application("last-state")), &[ROLLBACK]);
     let mut world = World::stable(with(spec, options));
     world.ha_job(true);
@@ -39,7 +40,7 @@ fn failing(options: &[(&str, &str)]) -> World {
 }
 
 /// The same after its time.
-fn expired(options: &[(&str, &str)]) -> World {
+pub(super) fn expired(options: &[(&str, &str)]) -> World {
     let mut world = failing(options);
     world.later(301);
     world.job_is(JobStatusState::Restarting);
@@ -94,10 +95,10 @@ fn a_spec_that_never_comes_up_is_rolled_back_with_the_state_of_the_failed_one() 
     assert_eq!(
         world.reasons(),
         [
-            "Rollback JobManagerDeployment",
-            "Suspended JobManagerDeployment",
-            "Submit JobManagerDeployment",
-            "JobStatusChanged Job"
+            "Normal Rollback JobManagerDeployment",
+            "Normal Suspended JobManagerDeployment",
+            "Normal Submit JobManagerDeployment",
+            "Normal JobStatusChanged Job"
         ]
     );
     assert_eq!(world.restored_from.last().unwrap().as_deref(), Some(LAST_STATE_MARKER));
@@ -145,6 +146,121 @@ fn what_is_not_eligible_is_not_rolled_back() {
     assert_eq!(world.status().reconciliation_state(), ReconciliationState::Deployed);
 }
 
+/// A world in which `change` of a stable application did not come up in its time.
+fn expired_after(spec: serde_json::Value, change: impl FnOnce(&mut FlinkDeployment)) -> World {
+    let mut world = World::stable(with(with_ha(spec), &[ROLLBACK]));
+    world.change(change);
+    for _ in 0..3 {
+        world.pass();
+    }
+    assert_eq!(world.created, 2, "{:?}", world.status());
+    world.job_is(JobStatusState::Restarting);
+    world.pass();
+    world.later(301);
+    world.job_is(JobStatusState::Restarting);
+    world.reasons();
+    world
+}
+
+fn rolls_back(world: &mut World) -> bool {
+    world.round();
+    let rolls = world.status().reconciliation_state() == ReconciliationState::RollingBack;
+    assert_eq!(rolls, world.was_told("Rollback"));
+    rolls
+}
+
+#[test]
+fn a_suspended_spec_is_nothing_to_go_back_to() {
+    let mut world = World::stable(with(with_ha(application("stateless")), &[ROLLBACK]));
+    world.change(job_state(JobState::Suspended));
+    for _ in 0..3 {
+        world.pass();
+    }
+    assert_eq!(world.lifecycle(), LifecycleState::Suspended);
+    world.change(|resource| {
+        bad_image(resource);
+        job_state(JobState::Running)(resource);
+    });
+    for _ in 0..3 {
+        world.pass();
+    }
+    world.ha_job(true);
+    world.job_is(JobStatusState::Restarting);
+    world.pass();
+    world.later(301);
+    world.job_is(JobStatusState::Restarting);
+    assert!(!rolls_back(&mut world));
+}
+
+#[test]
+fn another_flink_version_is_not_rolled_back() {
+    for (version, rolls) in [(api::FlinkVersion::V1_19, false), (api::FlinkVersion::V1_20, true)] {
+        let mut world = expired_after(application("stateless"), |resource| {
+            bad_image(resource);
+            resource.spec.flink_version = Some(version);
+        });
+        world.ha_job(true);
+        assert_eq!(rolls_back(&mut world), rolls, "{version}");
+    }
+}
+
+/// HA metadata is the sign that a stateless job has come far enough to be told from one that is still being created; one
+/// that never started, and one that has ended, need no sign.
+#[test]
+fn a_stateless_job_goes_back_from_empty() {
+    type Change = fn(&mut World);
+    let cases: [(Change, bool); 4] = [
+        (|world| world.ha_job(true), true),
+        (|_| {}, false),
+        (|world| world.job_manager().never_started = true, true),
+        (|world| world.job_is(JobStatusState::Failed), true),
+    ];
+    for (number, (change, rolls)) in cases.into_iter().enumerate() {
+        let mut world = expired_after(application("stateless"), bad_image);
+        world.calls.clear();
+        change(&mut world);
+        assert_eq!(rolls_back(&mut world), rolls, "{number}");
+        if !rolls {
+            continue;
+        }
+        let ended = world.job_state() == Some(JobStatusState::Failed);
+        assert_eq!(world.calls.is_empty(), ended, "{number}: a job that lives is cancelled");
+        for _ in 0..4 {
+            world.pass();
+        }
+        assert_eq!(world.status().reconciliation_state(), ReconciliationState::RolledBack, "{number}");
+        assert_eq!(world.restored_from.last().unwrap(), &None);
+        assert_eq!(world.created, 3);
+    }
+}
+
+#[test]
+fn a_session_cluster_goes_back_when_its_metadata_knows_jobs() {
+    for known in [true, false] {
+        let mut world = World::stable(with(with_ha(session()), &[ROLLBACK]));
+        world.change(bad_image);
+        for _ in 0..3 {
+            world.pass();
+        }
+        assert_eq!(world.created, 2);
+        world.later(301);
+        if known {
+            let name = "app-0000-config-map".to_owned();
+            world.observed.ha = Some(HaMetadata {
+                config_maps: vec![(name.clone(), "u".to_owned())],
+                job_graphs: Vec::new(),
+                jobs: vec![HaJob { config_map: name, has_checkpoint: true }],
+            });
+        }
+        assert_eq!(rolls_back(&mut world), known);
+        for _ in 0..4 {
+            world.pass();
+        }
+        assert_eq!(world.created, if known { 3 } else { 2 });
+        assert_eq!(world.observed.ha.as_ref().unwrap().config_maps.len(), usize::from(known), "it stays");
+    }
+}
+
 #[test]
 fn metadata_that_could_not_be_read_delays_a_rollback_only() {
     let mut world = expired(&[]);
@@ -175,6 +291,46 @@ fn a_savepoint_upgrade_that_never_started_goes_back_to_its_savepoint() {
     assert_eq!(world.created, 3);
     assert_eq!(world.status().reconciliation_state(), ReconciliationState::RolledBack);
     assert_eq!(world.restored_from.last().unwrap().as_deref(), Some("file:///sp/one"));
+}
+
+/// What never started may have been started from HA metadata, or from what nobody knows by path.
+#[test]
+fn a_deployment_that_never_started_goes_back_to_what_is_known_of_its_state() {
+    for (ha_checkpoint, known, restored) in [
+        (None, true, Some("file:///sp/one")),
+        (Some(false), true, Some("file:///sp/one")),
+        (Some(true), true, Some(LAST_STATE_MARKER)),
+        (Some(true), false, Some(LAST_STATE_MARKER)),
+        (None, false, None),
+    ] {
+        let mut world = World::stable(with(with_ha(application("savepoint")), &[ROLLBACK]));
+        world.change(bad_image);
+        world.pass();
+        world.job_is(JobStatusState::Finished);
+        world.stop_is(crate::observed::OperationResult::Completed("file:///sp/one".to_owned()));
+        world.pass();
+        world.pass();
+        assert_eq!(world.created, 2);
+        world.job_manager().never_started = true;
+        world.pass();
+        if let Some(has_checkpoint) = ha_checkpoint {
+            world.ha_job(has_checkpoint);
+        }
+        if !known {
+            let mut status = world.status();
+            status.job_status_mut().upgrade_savepoint_path = Some(LAST_STATE_MARKER.to_owned());
+            world.resource.status = Some(status);
+        }
+        world.later(301);
+        for _ in 0..5 {
+            world.pass();
+        }
+        let rolled = world.status().reconciliation_state() == ReconciliationState::RolledBack;
+        assert_eq!(rolled, restored.is_some(), "{ha_checkpoint:?} {known}");
+        if rolled {
+            assert_eq!(world.restored_from.last().unwrap().as_deref(), restored, "{ha_checkpoint:?} {known}");
+        }
+    }
 }
 
 #[test]

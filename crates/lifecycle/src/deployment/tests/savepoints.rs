@@ -8,7 +8,7 @@ use crate::FlinkRequest;
 use crate::observed::{EffectFailure, OperationResult};
 
 /// A job whose stop with a savepoint was asked for just now.
-fn stopping(spec: serde_json::Value) -> World {
+pub(super) fn stopping(spec: serde_json::Value) -> World {
     let mut world = World::stable(spec);
     world.later(100);
     world.change(restart(1));
@@ -313,7 +313,7 @@ fn a_redeployment_asked_for_during_a_stop_wins_over_its_savepoint() {
 // ---- snapshots that the Java operator has triggered --------------------------------------------------------------
 
 /// A status as the Java operator leaves it while a savepoint is pending that a nonce asked for.
-fn pending(options: &[(&str, &str)]) -> World {
+pub(super) fn pending(options: &[(&str, &str)]) -> World {
     let mut world = World::stable(with(application("savepoint"), options));
     let mut status = world.status();
     let info = status.job_status_mut().savepoint_info.get_or_insert_default();
@@ -327,7 +327,7 @@ fn pending(options: &[(&str, &str)]) -> World {
     world
 }
 
-const TRIGGER: &str = "933aac9c380493c2f69a0bf5bda76225";
+pub(super) const TRIGGER: &str = "933aac9c380493c2f69a0bf5bda76225";
 
 #[test]
 fn a_pending_savepoint_is_followed_and_an_upgrade_waits_for_it() {
@@ -371,7 +371,7 @@ fn a_pending_savepoint_that_failed_is_told_and_its_nonce_counts_after_the_grace_
         let failed = OperationResult::Failed("no".to_owned());
         world.answer().operations.insert(TRIGGER.to_owned(), failed);
         world.pass();
-        assert_eq!(world.reasons(), ["SavepointError Operator"]);
+        assert_eq!(world.reasons(), ["Warning SavepointError Operator"]);
         assert_eq!(world.status().job_status.unwrap().savepoint_info.unwrap().trigger_id, None);
         let recorded = world.status().last_reconciled_spec().unwrap_or_default().to_owned();
         assert_eq!(recorded.contains("\"savepointTriggerNonce\":1"), handled);
@@ -386,4 +386,117 @@ fn a_pending_savepoint_of_a_job_that_does_not_run_is_dropped() {
     world.pass();
     assert!(world.was_told("SavepointError"));
     assert_eq!(world.status().job_status.unwrap().savepoint_info.unwrap().trigger_id, None);
+}
+
+/// A status with a pending checkpoint that was asked for like this.
+fn pending_checkpoint(cause: SnapshotTriggerType) -> World {
+    let mut world = World::stable(application("savepoint"));
+    let mut status = world.status();
+    let info = status.job_status_mut().checkpoint_info.get_or_insert_default();
+    info.trigger_id = Some(TRIGGER.to_owned());
+    info.trigger_timestamp = Some(world.now.as_millisecond());
+    info.trigger_type = Some(cause);
+    world.resource.status = Some(status);
+    world.change(|resource| resource.spec.job.as_mut().unwrap().checkpoint_trigger_nonce = Some(4));
+    world.job_is(JobStatusState::Running);
+    world
+}
+
+#[test]
+fn a_pending_checkpoint_is_followed_and_no_upgrade_waits_for_it() {
+    for (cause, nonce) in [(SnapshotTriggerType::Manual, Some(4)), (SnapshotTriggerType::Periodic, None)] {
+        let mut world = pending_checkpoint(cause);
+        let info = world.status().job_status.unwrap().checkpoint_info.unwrap();
+        let (triggered, before) = (info.trigger_timestamp, info.last_periodic_checkpoint_timestamp);
+        let job_id = world.status().job_id().unwrap_or_default().to_owned();
+        let asked = world.decide().poll.unwrap().questions;
+        assert!(asked.contains(&crate::Question::Checkpoint { job_id, trigger_id: TRIGGER.to_owned() }));
+        world.answer().operations.insert(TRIGGER.to_owned(), completed("12"));
+        world.round();
+        let info = world.status().job_status.unwrap().checkpoint_info.unwrap();
+        let checkpoint = info.last_checkpoint.unwrap();
+        assert_eq!((checkpoint.time_stamp, checkpoint.trigger_nonce), (triggered, nonce));
+        assert_eq!(checkpoint.trigger_type, Some(cause));
+        assert_eq!((info.trigger_id, info.trigger_timestamp, info.trigger_type), (None, None, None));
+        let periodic = if nonce.is_none() { triggered } else { before };
+        assert_eq!(info.last_periodic_checkpoint_timestamp, periodic);
+        let recorded = world.status().last_reconciled_spec().unwrap_or_default().to_owned();
+        assert_eq!(recorded.contains("\"checkpointTriggerNonce\":4"), nonce.is_some());
+        assert_eq!(world.lifecycle(), LifecycleState::Stable);
+    }
+    let mut world = pending_checkpoint(SnapshotTriggerType::Manual);
+    world.change(restart(1));
+    world.pass();
+    assert_eq!(world.calls.len(), 1);
+}
+
+#[test]
+fn a_periodic_savepoint_is_nobody_s_nonce() {
+    let mut world = pending(&[]);
+    let mut status = world.status();
+    let info = status.job_status_mut().savepoint_info.as_mut().unwrap();
+    info.trigger_type = Some(SnapshotTriggerType::Periodic);
+    let triggered = info.trigger_timestamp;
+    world.resource.status = Some(status);
+    world.answer().operations.insert(TRIGGER.to_owned(), completed("file:///sp/periodic"));
+    world.round();
+    let info = world.status().job_status.unwrap().savepoint_info.unwrap();
+    assert_eq!(info.last_periodic_savepoint_timestamp, triggered);
+    assert_eq!(info.last_savepoint.unwrap().trigger_nonce, None);
+    let recorded = world.status().last_reconciled_spec().unwrap_or_default().to_owned();
+    assert!(!recorded.contains("\"savepointTriggerNonce\":1"));
+    assert!(world.events.is_empty());
+}
+
+#[test]
+fn a_pending_snapshot_that_its_job_manager_has_forgotten_has_failed() {
+    let mut world = pending(&[]);
+    world.answer().operations.insert(TRIGGER.to_owned(), OperationResult::Unknown);
+    world.round();
+    let [event] = world.events.as_slice() else { panic!("{:?}", world.events) };
+    assert_eq!(event.message, "Savepoint failed: the JobManager knows nothing of it");
+    let mut world = pending_checkpoint(SnapshotTriggerType::Manual);
+    world.job_is(JobStatusState::Restarting);
+    world.round();
+    let told = world.events.iter().find(|event| event.reason == crate::Reason::CheckpointError).unwrap();
+    assert_eq!(told.message, "Checkpoint failed: the job does not run any more");
+    assert_eq!(world.status().job_status.unwrap().checkpoint_info.unwrap().trigger_id, None);
+}
+
+#[test]
+fn a_snapshot_resource_is_tried_three_times() {
+    for (attempts, needs_user, given_up) in [(2, false, false), (3, false, true), (1, true, true)] {
+        let mut world = stopping(application("savepoint"));
+        world.job_is(JobStatusState::Finished);
+        world.stop_is(completed("file:///sp/one"));
+        world.round();
+        let action = "apply FlinkStateSnapshot".to_owned();
+        world.observed.failure =
+            Some(EffectFailure { action, message: "x".to_owned(), attempts, needs_user });
+        world.round();
+        assert_eq!(world.was_told("SavepointError"), given_up, "{attempts} {needs_user}");
+        let upgrades = world.status().reconciliation_state() == api::ReconciliationState::Upgrading;
+        assert_eq!(upgrades, given_up);
+    }
+}
+
+#[test]
+fn a_savepoint_stands_in_the_history_once() {
+    let off = [("kubernetes.operator.snapshot.resource.enabled", "false")];
+    let mut world = World::stable(with(application("savepoint"), &off));
+    for (nonce, path) in [(1, "file:///sp/one"), (2, "file:///sp/two"), (3, "file:///sp/two")] {
+        world.change(restart(nonce));
+        world.pass();
+        world.job_is(JobStatusState::Finished);
+        world.stop_is(completed(path));
+        world.pass();
+        world.pass();
+        world.job_is(JobStatusState::Running);
+        world.pass();
+    }
+    let info = world.status().job_status.unwrap().savepoint_info.unwrap();
+    let history = info.savepoint_history.unwrap();
+    let paths: Vec<_> = history.iter().map(|savepoint| savepoint.location.as_deref().unwrap()).collect();
+    assert_eq!(paths, ["file:///sp/one", "file:///sp/two"]);
+    assert_eq!(info.last_savepoint.unwrap().location.as_deref(), Some("file:///sp/two"));
 }

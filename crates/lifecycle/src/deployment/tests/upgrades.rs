@@ -23,10 +23,10 @@ fn a_stateless_upgrade_replaces_the_cluster() {
     assert_eq!(
         world.reasons(),
         [
-            "SpecChanged JobManagerDeployment",
-            "Suspended JobManagerDeployment",
-            "Submit JobManagerDeployment",
-            "JobStatusChanged Job"
+            "Normal SpecChanged JobManagerDeployment",
+            "Normal Suspended JobManagerDeployment",
+            "Normal Submit JobManagerDeployment",
+            "Normal JobStatusChanged Job"
         ]
     );
     assert_eq!(world.created, 2);
@@ -372,6 +372,30 @@ fn a_job_that_never_came_up_is_replaced_from_what_it_was_started_from() {
     world.pass();
     assert_eq!(world.created, 2);
     assert_eq!(world.restored_from.last().unwrap().as_deref(), Some("file:///sp/first"));
+}
+
+/// What it was to be started from may have been in HA metadata only, which is gone.
+#[test]
+fn a_job_that_never_came_up_and_whose_state_has_no_path_is_asked_about() {
+    let mut world = World::new(with_ha(application("savepoint")));
+    world.resource.spec.job.as_mut().unwrap().initial_savepoint_path = Some("file:///sp/first".to_owned());
+    world.pass();
+    world.job_manager().never_started = true;
+    world.pass();
+    let mut status = world.status();
+    status.job_status_mut().upgrade_savepoint_path = Some(LAST_STATE_MARKER.to_owned());
+    world.resource.status = Some(status);
+    world.change(restart(1));
+    world.reasons();
+    world.pass();
+    assert_eq!(world.created, 1);
+    assert!(world.observed.job_manager.is_some() && world.scaled.is_empty());
+    assert!(world.error().contains("Manual restore required."));
+    assert_eq!(world.held().as_deref(), Some("ManualRestoreRequired"));
+    assert_eq!(
+        world.reasons(),
+        ["Normal SpecChanged JobManagerDeployment", "Warning UpgradeFailed JobManagerDeployment"]
+    );
 }
 
 #[test]

@@ -34,6 +34,11 @@ pub(super) struct World {
     pub(super) created_at: Timestamp,
 }
 
+/// What alerts and dashboards match on.
+pub(super) fn described(event: &EventRecord) -> String {
+    format!("{} {} {}", event.event_type.as_str(), event.reason, event.component.as_str())
+}
+
 fn resource(spec: &Value) -> FlinkDeployment {
     let mut resource = FlinkDeployment::new("app", serde_json::from_value(spec.clone()).unwrap());
     resource.metadata.namespace = Some("ns".to_owned());
@@ -202,7 +207,10 @@ impl World {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Event(event) => self.events.push(event),
+            Effect::Event(event) => {
+                super::event_catalogue::check(&event);
+                self.events.push(event);
+            }
             Effect::AddFinalizer => {
                 self.resource.metadata.finalizers =
                     Some(vec![api::names::FINALIZER_FLINK_DEPLOYMENT.to_owned()]);
@@ -372,10 +380,10 @@ impl World {
         world
     }
 
-    /// `reason component` of what was told since the last call.
+    /// `type reason component` of what was told since the last call.
     pub(super) fn reasons(&mut self) -> Vec<String> {
         let told = std::mem::take(&mut self.events);
-        told.iter().map(|event| format!("{} {}", event.reason, event.component.as_str())).collect()
+        told.iter().map(described).collect()
     }
 
     pub(super) fn was_told(&self, reason: &str) -> bool {
