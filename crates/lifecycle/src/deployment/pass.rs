@@ -291,9 +291,10 @@ impl<'a> Pass<'a> {
         self.record_task_managers(!wanted_suspended);
     }
 
-    /// `status.taskManager`, which the scale subresource shows; only applications have it.
+    /// `status.taskManager`, which the scale subresource shows. Native session clusters have none: Flink makes as many
+    /// TaskManagers as their jobs need.
     pub(super) fn record_task_managers(&mut self, running: bool) {
-        if !self.is_application() {
+        if !self.is_application() && !self.is_standalone() {
             return;
         }
         let replicas = if running { self.task_manager_replicas() } else { 0 };
@@ -303,13 +304,16 @@ impl<'a> Pass<'a> {
             Some(TaskManagerInfo { label_selector: Some(label_selector), replicas: Some(replicas) });
     }
 
-    /// ceil(parallelism ÷ slots); 0 when the configuration cannot be read, which is reported elsewhere.
+    /// ceil(parallelism ÷ slots), or what the spec says of a session cluster; 0 when the configuration cannot be read, which is reported elsewhere.
     fn task_manager_replicas(&self) -> i32 {
         let spec = self.last.as_ref().map_or(&self.spec, |last| &last.spec);
-        super::build::configuration(self, spec)
-            .ok()
-            .and_then(|conf| flink_conf::task_manager_replicas(&conf).ok())
-            .unwrap_or(0)
+        let Ok(conf) = super::build::configuration(self, spec) else { return 0 };
+        let replicas = if self.is_application() {
+            flink_conf::task_manager_replicas(&conf).ok()
+        } else {
+            resources::options::task_manager_replicas(&conf).ok()
+        };
+        replicas.unwrap_or(0)
     }
 
     /// Records that `operation` is about to begin.

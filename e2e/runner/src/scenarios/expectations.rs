@@ -49,7 +49,10 @@ pub(crate) fn error_message(deployment: &Value) -> String {
 
 /// The JobManager Deployment of a cluster, if there is exactly one.
 pub(crate) async fn jobmanager(space: &Space, cluster: &str) -> Result<Value> {
-    let found = space.cluster.list(Kind::Deployment, &space.name, &format!("app={cluster}")).await?;
+    let found = space
+        .cluster
+        .list(Kind::Deployment, &space.name, &format!("app={cluster},component=jobmanager"))
+        .await?;
     match <[Value; 1]>::try_from(found) {
         Ok([deployment]) => Ok(deployment),
         Err(found) => bail!("{} Deployments of {cluster}, not one", found.len()),
@@ -62,12 +65,12 @@ pub(crate) async fn one_attempt(space: &Space, cluster: &str) -> Result<()> {
     let jobmanager = jobmanager(space, cluster).await?;
     ensure!(name(&jobmanager) == cluster, "the Deployment is named {}", name(&jobmanager));
     ensure!(!text(&jobmanager, ATTEMPT).is_empty(), "the Deployment names no attempt");
-    let selector = format!("app={cluster},type=flink-native-kubernetes");
+    let selector = format!("app={cluster},component=jobmanager");
     let replica_sets = space.cluster.list(Kind::ReplicaSet, &space.name, &selector).await?;
     ensure!(replica_sets.len() == 1, "{} ReplicaSets of {cluster}", replica_sets.len());
     let mut names = BTreeSet::new();
     for kind in [Kind::Service, Kind::ConfigMap] {
-        for object in space.cluster.list(kind, &space.name, &selector).await? {
+        for object in space.cluster.list(kind, &space.name, &format!("app={cluster}")).await? {
             // HA metadata is Flink's own, and outlives every Deployment.
             if kind == Kind::ConfigMap && name(&object).ends_with("-config-map") {
                 continue;

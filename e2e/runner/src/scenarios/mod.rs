@@ -15,6 +15,7 @@ mod rights;
 mod session;
 pub(crate) mod space;
 pub(crate) mod specs;
+mod standalone;
 pub(crate) mod stateful;
 mod upgrade;
 
@@ -91,6 +92,18 @@ const ALL: &[Scenario] = &[
         stateful::last_state_without_ha,
         "the last checkpoint without HA metadata"
     ),
+    scenario!(
+        "standalone-savepoint",
+        standalone::savepoint,
+        "a standalone application: upgrade, suspend and resume"
+    ),
+    scenario!(
+        "standalone-session",
+        standalone::session_cluster,
+        "a standalone session cluster, and kubectl scale"
+    ),
+    scenario!(long "standalone-last-state", standalone::last_state, "a standalone application with HA, on Flink 2.2"),
+    scenario!(long "standalone-reactive", standalone::reactive, "a standalone application that takes all slots"),
     scenario!(long "rollback", stateful::rollback, "a change that never gets ready is taken back"),
     scenario!(long "lost-jobmanager-with-state", stateful::lost_jobmanager, "its Deployment deleted; HA metadata"),
     scenario!(long "savepoint-on-deletion", stateful::savepoint_on_deletion, "another job starts from it"),

@@ -80,7 +80,7 @@ pub(crate) fn difference(n: u64) -> Value {
 }
 
 /// Changes the spec and waits until the next run goes on where the one before ended.
-async fn upgraded(space: &Space, name: &str, n: u64) -> Result<Ledger> {
+pub(super) async fn upgraded(space: &Space, name: &str, n: u64) -> Result<Ledger> {
     let counted = Ledger::read(space, name)?.number("sequence")?;
     space.change(name, difference(n)).await?;
     stable(space, name).await?;
@@ -97,7 +97,7 @@ pub(super) async fn savepoint(space: &Space) -> Result<()> {
 }
 
 /// Suspends, changes while nothing runs, and resumes.
-async fn suspended_and_resumed(space: &Space, name: &str, runs: u64) -> Result<()> {
+pub(super) async fn suspended_and_resumed(space: &Space, name: &str, runs: u64) -> Result<()> {
     let counted = Ledger::read(space, name)?.number("sequence")?;
     space.change(name, json!({"job": {"state": "suspended"}})).await?;
     let suspended = |now: &Value| text(now, "/status/lifecycleState") == "SUSPENDED";

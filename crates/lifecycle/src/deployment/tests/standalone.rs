@@ -110,6 +110,11 @@ fn session_clusters_are_scaled_in_place() {
     world.observed.task_managers = Some(there(3));
     world.pass();
     assert_eq!(world.lifecycle(), LifecycleState::Stable);
+    let shown = world.status().task_manager.unwrap();
+    assert_eq!(
+        (shown.replicas, shown.label_selector.as_deref()),
+        (Some(3), Some("component=taskmanager,app=app"))
+    );
 }
 
 #[test]

@@ -1,0 +1,90 @@
+//! Standalone clusters, whose TaskManagers are a Deployment of the operator's.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::expectations::{jobmanager, nothing_left, stable};
+use super::ledger::goes_on;
+use super::space::{Look, Space, TO_NOTICE, TO_STABLE};
+use super::specs::{Flink, session};
+use super::stateful::{Mode, counting, suspended_and_resumed, upgraded};
+use crate::kubernetes::{Kind, uid};
+
+fn standalone(mut deployment: Value) -> Value {
+    deployment["spec"]["mode"] = "standalone".into();
+    deployment
+}
+
+async fn lives(space: &Space, flink: Flink, mode: Mode) -> Result<()> {
+    space.create(standalone(counting(space, "app", flink, mode))).await?;
+    stable(space, "app").await?;
+    goes_on(space, "app", 1, 0, 0).await?;
+    upgraded(space, "app", 1).await?;
+    suspended_and_resumed(space, "app", 2).await?;
+    space.cluster.delete(Kind::FlinkDeployment, &space.name, "app").await?;
+    nothing_left(space, "app", &[]).await
+}
+
+/// The jar lies in `/opt/flink/usrlib` of the image.
+pub(super) async fn savepoint(space: &Space) -> Result<()> {
+    lives(space, Flink::V1_20, Mode::Savepoint).await
+}
+
+pub(super) async fn last_state(space: &Space) -> Result<()> {
+    lives(space, Flink::V2_2, Mode::LastState).await
+}
+
+/// A job that takes all slots that there are gets more of them, and goes on with its state.
+pub(super) async fn reactive(space: &Space) -> Result<()> {
+    let mut deployment = standalone(counting(space, "app", Flink::V1_20, Mode::Savepoint));
+    let conf = &mut deployment["spec"]["flinkConfiguration"];
+    conf["scheduler-mode"] = "reactive".into();
+    conf["taskmanager.numberOfTaskSlots"] = "1".into();
+    space.create(deployment).await?;
+    stable(space, "app").await?;
+    goes_on(space, "app", 1, 0, 0).await?;
+    let before = jobmanager(space, "app").await?;
+    space.change("app", json!({"job": {"parallelism": 2}})).await?;
+    let scaled = |now: &Value| now["status"]["taskManager"]["replicas"] == 2;
+    space.until_deployment("app", "is to have two TaskManagers", TO_NOTICE, scaled).await?;
+    task_managers(space, "app", 2).await?;
+    stable(space, "app").await?;
+    goes_on(space, "app", 2, 1, 0).await?;
+    ensure!(uid(&before) == uid(&jobmanager(space, "app").await?), "the cluster was replaced");
+    Ok(())
+}
+
+/// `kubectl scale` changes the number of TaskManagers, and nothing else.
+pub(super) async fn session_cluster(space: &Space) -> Result<()> {
+    let mut deployment = standalone(session("session", Flink::V2_2));
+    deployment["spec"]["taskManager"]["replicas"] = 1.into();
+    space.create(deployment).await?;
+    stable(space, "session").await?;
+    task_managers(space, "session", 1).await?;
+    let before = jobmanager(space, "session").await?;
+    let scaled = Command::new("kubectl")
+        .args(["--namespace", &space.name, "scale", "flinkdeployment", "session", "--replicas", "2"])
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(scaled.success(), "kubectl scale: {scaled}");
+    task_managers(space, "session", 2).await?;
+    stable(space, "session").await?;
+    ensure!(uid(&before) == uid(&jobmanager(space, "session").await?), "the cluster was replaced");
+    space.cluster.delete(Kind::FlinkDeployment, &space.name, "session").await?;
+    nothing_left(space, "session", &[]).await
+}
+
+/// Waits until so many TaskManagers have registered with the JobManager.
+async fn task_managers(space: &Space, cluster: &str, number: usize) -> Result<()> {
+    space
+        .until(&format!("{cluster} has {number} TaskManagers"), TO_STABLE, async || {
+            let answer = space.cluster.ask_flink(&space.name, cluster, "/taskmanagers").await?;
+            let found = answer["taskmanagers"].as_array().map_or(0, Vec::len);
+            Ok(if found == number { Look::Done(()) } else { Look::NotYet(found.to_string()) })
+        })
+        .await?;
+    space.say(&format!("{cluster} has {number} TaskManagers"));
+    Ok(())
+}
