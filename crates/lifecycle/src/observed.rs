@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::JobStatusState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
@@ -91,6 +91,10 @@ pub struct JobManager {
 /// Annotation with the generation of the FlinkDeployment, as the Java operator writes it.
 pub const GENERATION_ANNOTATION: &str = "flinkdeployment.flink.apache.org/generation";
 
+/// How long after a Deployment was created its controller may look at it first, and say that it is not available. No
+/// JobManager comes up and goes again within that time.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(4);
+
 impl JobManager {
     /// Reads what matters from a Deployment; `owner_uid` is the uid of the FlinkDeployment.
     #[must_use]
@@ -109,10 +113,12 @@ impl JobManager {
             })
             .map(|condition| condition.message.clone().unwrap_or_default());
         let never_started = condition("Available").is_some_and(|available| {
+            let since = available.last_transition_time.as_ref().zip(meta.creation_timestamp.as_ref());
             available.status == "False"
-                && available.last_transition_time.is_some()
-                && available.last_transition_time == meta.creation_timestamp
+                && since.is_some_and(|(since, created)| since.0.duration_since(created.0) <= FIRST_LOOK)
         });
+        let was_complete = condition("Progressing")
+            .is_some_and(|progressing| progressing.reason.as_deref() == Some("NewReplicaSetAvailable"));
         Self {
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone(),
@@ -126,7 +132,7 @@ impl JobManager {
             replicas: status.and_then(|status| status.replicas).unwrap_or(0),
             available_replicas: status.and_then(|status| status.available_replicas).unwrap_or(0),
             failed_create,
-            never_started,
+            never_started: never_started && !was_complete,
         }
     }
 
@@ -481,4 +487,31 @@ pub struct EffectFailure {
     pub attempts: u32,
     /// Whether a repeat fails as well, until somebody changes something.
     pub needs_user: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn never_started(available: &str, since: &str, progress: &str) -> bool {
+        let deployment = json!({
+            "metadata": {"name": "app", "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "status": {"conditions": [
+                {"type": "Available", "status": available, "lastTransitionTime": since},
+                {"type": "Progressing", "status": "True", "reason": progress},
+            ]},
+        });
+        JobManager::from_deployment(&serde_json::from_value(deployment).unwrap(), "uid").never_started
+    }
+
+    #[test]
+    fn the_controller_may_look_at_a_deployment_a_moment_late() {
+        for since in ["2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z"] {
+            assert!(never_started("False", since, "ReplicaSetUpdated"));
+            assert!(!never_started("True", since, "ReplicaSetUpdated"));
+            assert!(!never_started("False", since, "NewReplicaSetAvailable"), "it was up once");
+        }
+        assert!(!never_started("False", "2026-01-01T00:00:20Z", "ReplicaSetUpdated"), "it was up until then");
+    }
 }
