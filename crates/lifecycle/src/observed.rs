@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::JobStatusState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
@@ -120,11 +120,12 @@ impl TaskManagers {
     }
 }
 
-/// How long the Deployment controller may take to look at a new Deployment. No JobManager comes up and goes within it.
-const FIRST_LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
-
 /// Annotation with the generation of the FlinkDeployment, as the Java operator writes it.
 pub const GENERATION_ANNOTATION: &str = "flinkdeployment.flink.apache.org/generation";
+
+/// How long after a Deployment was created its controller may look at it first, and say that it is not available. No
+/// JobManager comes up and goes again within that time.
+const FIRST_LOOK: SignedDuration = SignedDuration::from_secs(4);
 
 impl JobManager {
     /// Reads what matters from a Deployment; `owner_uid` is the uid of the FlinkDeployment.
@@ -143,12 +144,13 @@ impl JobManager {
                 condition.status == "True" && condition.reason.as_deref() == Some("FailedCreate")
             })
             .map(|condition| condition.message.clone().unwrap_or_default());
-        let never_started =
-            condition("Available").filter(|available| available.status == "False").is_some_and(|available| {
-                let created = meta.creation_timestamp.as_ref().map(|time| time.0);
-                let since = available.last_transition_time.as_ref().map(|time| time.0);
-                created.zip(since).is_some_and(|(created, since)| since.duration_since(created) <= FIRST_LOOK)
-            });
+        let never_started = condition("Available").is_some_and(|available| {
+            let since = available.last_transition_time.as_ref().zip(meta.creation_timestamp.as_ref());
+            available.status == "False"
+                && since.is_some_and(|(since, created)| since.0.duration_since(created.0) <= FIRST_LOOK)
+        });
+        let was_complete = condition("Progressing")
+            .is_some_and(|progressing| progressing.reason.as_deref() == Some("NewReplicaSetAvailable"));
         Self {
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone(),
@@ -162,7 +164,7 @@ impl JobManager {
             replicas: status.and_then(|status| status.replicas).unwrap_or(0),
             available_replicas: status.and_then(|status| status.available_replicas).unwrap_or(0),
             failed_create,
-            never_started,
+            never_started: never_started && !was_complete,
         }
     }
 

@@ -69,6 +69,8 @@ pub struct CallRecord {
     pub operator: u32,
     /// When.
     pub at: Duration,
+    /// Whether a JobManager process has ended before, which could answer instead of the one that runs.
+    pub had_older: bool,
     /// What went wrong.
     pub fault: Option<Fault>,
     /// What came back; empty when nothing did.

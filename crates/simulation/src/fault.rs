@@ -15,6 +15,8 @@ pub enum Fault {
     /// The operator stands still before the call; a successor takes over, and when all is done the old one goes on with
     /// the call and everything after it.
     OldLeader,
+    /// As [`Fault::OldLeader`], but the old one goes on between two calls of its successor: after so many of them.
+    OldLeaderAfter(u8),
     /// As [`Fault::CrashAfter`]; the successor begins with a list that is some versions old.
     Rewind(u8),
     /// Somebody adds an annotation to the resource just before the call.
@@ -27,12 +29,16 @@ pub enum Fault {
     ServerError,
     /// No answer in time; the call has had its effect.
     Timeout,
+    /// Flink's answer takes almost as long as it may, and is out of date when it comes.
+    Late,
     /// The connection is reset; the call has had no effect.
     Reset,
     /// From here on, for a while, watches tell of nothing newer than this many versions ago.
     Stale(u8),
     /// Something other than the Flink that was asked answers with 404.
     NotFound,
+    /// The last JobManager process that ended answers instead of the one that runs: about its own job, as it was.
+    OldJob,
     /// The answer breaks off; the call has had its effect.
     Truncated,
     /// An event of a watch is lost, and the watch begins again half a minute later.
@@ -47,23 +53,34 @@ pub enum Fault {
 pub(crate) const TOUCHED: &str = "example.com/touched";
 
 /// Names as the command line takes them.
-const NAMES: [(&str, Fault); 20] = [
+const NAMES: [(&str, Fault); 31] = [
     ("crash-before", Fault::CrashBefore),
     ("crash-after", Fault::CrashAfter),
     ("old-leader", Fault::OldLeader),
+    ("old-leader-1", Fault::OldLeaderAfter(1)),
+    ("old-leader-3", Fault::OldLeaderAfter(3)),
+    ("old-leader-6", Fault::OldLeaderAfter(6)),
+    ("old-leader-10", Fault::OldLeaderAfter(10)),
+    ("old-leader-20", Fault::OldLeaderAfter(20)),
     ("rewind-1", Fault::Rewind(1)),
+    ("rewind-2", Fault::Rewind(2)),
     ("rewind-3", Fault::Rewind(3)),
+    ("rewind-4", Fault::Rewind(4)),
+    ("rewind-5", Fault::Rewind(5)),
     ("touch", Fault::Touch),
     ("conflict", Fault::Conflict),
     ("too-many", Fault::TooMany),
     ("server-error", Fault::ServerError),
     ("timeout", Fault::Timeout),
+    ("late", Fault::Late),
     ("reset", Fault::Reset),
     ("stale-1", Fault::Stale(1)),
     ("stale-2", Fault::Stale(2)),
     ("stale-3", Fault::Stale(3)),
+    ("stale-4", Fault::Stale(4)),
     ("stale-5", Fault::Stale(5)),
     ("not-found", Fault::NotFound),
+    ("old-job", Fault::OldJob),
     ("truncated", Fault::Truncated),
     ("event-lost", Fault::EventLost),
     ("event-twice", Fault::EventTwice),
@@ -83,6 +100,12 @@ impl Fault {
         vec![Self::CrashBefore, Self::CrashAfter]
     }
 
+    /// All but [`Fault::crashes`].
+    #[must_use]
+    pub fn others() -> Vec<Self> {
+        Self::all().into_iter().filter(|fault| !Self::crashes().contains(fault)).collect()
+    }
+
     /// Whether it happens to an event of a watch instead of to a call.
     #[must_use]
     pub fn is_of_event(self) -> bool {
@@ -96,11 +119,14 @@ impl Fault {
         match self {
             Self::CrashBefore | Self::Reset | Self::ServerError => true,
             // To lose an answer that changes nothing is the same as to lose the question.
-            Self::CrashAfter | Self::Timeout | Self::OldLeader | Self::Rewind(_) => call.is_write(),
+            Self::CrashAfter | Self::OldLeader | Self::OldLeaderAfter(_) | Self::Rewind(_) => call.is_write(),
+            // Time passes until it is known that no answer comes.
+            Self::Timeout => call.is_write() || is_flink,
             Self::Conflict => call.is_write() && !is_flink,
             Self::TooMany | Self::Touch => !is_flink,
             Self::Stale(_) => call.is_write() || matches!(call, CallKind::List(_)),
-            Self::NotFound | Self::Truncated => is_flink,
+            Self::NotFound | Self::Truncated | Self::Late => is_flink,
+            Self::OldJob => is_flink && !call.is_write(),
             Self::EventLost | Self::EventTwice | Self::EventSwapped => false,
         }
     }
@@ -122,7 +148,7 @@ impl FromStr for Fault {
         let found = NAMES.iter().find(|(name, _)| *name == text).map(|(_, fault)| *fault);
         found.ok_or_else(|| {
             let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-            format!("there is no fault '{text}'; there are: all, crashes, {}", known.join(", "))
+            format!("there is no fault '{text}'; there are: all, crashes, others, {}", known.join(", "))
         })
     }
 }

@@ -54,10 +54,15 @@ impl Gate {
     }
 
     async fn enter(&self, kind: CallKind, text: String) -> (usize, Option<Fault>, Verdict) {
+        if self.stage.old_leader_goes_first(self.operator) {
+            let mut waited = false;
+            poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending })
+                .await;
+        }
         let (index, fault) = self.stage.enter(self.operator, kind, text);
         let verdict = match fault {
             Some(Fault::CrashBefore) => pending().await,
-            Some(Fault::OldLeader) => {
+            Some(Fault::OldLeader | Fault::OldLeaderAfter(_)) => {
                 poll_fn(
                     |_| if self.stage.is_asleep(self.operator) { Poll::Pending } else { Poll::Ready(()) },
                 )
@@ -70,7 +75,13 @@ impl Gate {
                 Verdict::Refuse
             }
             Some(
-                Fault::Touch | Fault::Stale(_) | Fault::EventLost | Fault::EventTwice | Fault::EventSwapped,
+                Fault::Touch
+                | Fault::Stale(_)
+                | Fault::Late
+                | Fault::OldJob
+                | Fault::EventLost
+                | Fault::EventTwice
+                | Fault::EventSwapped,
             )
             | None => Verdict::Perform { crash: false },
         };
@@ -192,8 +203,17 @@ impl Transport for Gate {
         let limit = request.time_limit;
         let (index, fault, verdict) = self.enter(CallKind::Flink(request.call), request.path.clone()).await;
         let perform = async {
-            self.stage.check_flink(&request);
-            self.flink.send(target, request.clone()).await
+            self.stage.check_flink(self.operator, &request);
+            if fault == Some(Fault::OldJob)
+                && let Some(answer) = self.flink.ask_older(&request)
+            {
+                return answer;
+            }
+            let answer = self.flink.send(target, request.clone()).await;
+            if fault == Some(Fault::Late) {
+                self.stage.pass(limit.mul_f64(0.9));
+            }
+            answer
         };
         let answer = match verdict {
             Verdict::Perform { crash } => {

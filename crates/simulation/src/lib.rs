@@ -22,6 +22,7 @@ pub mod clock;
 pub mod conformance;
 pub mod fault;
 mod gate;
+mod java;
 pub mod normal;
 mod operator;
 pub mod planted;

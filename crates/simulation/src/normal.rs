@@ -11,6 +11,9 @@ use crate::api_server::ApiServer;
 const METADATA: [&str; 6] =
     ["uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "managedFields", "namespace"];
 
+/// How names of ConfigMaps with HA metadata end.
+pub(crate) const HA_SUFFIX: &str = "-config-map";
+
 /// Objects by kind and name.
 pub type EndState = BTreeMap<String, Value>;
 
@@ -72,7 +75,8 @@ fn normal(kind: Kind, object: Value) -> Value {
         fields.remove("status");
     }
     let of_ha = |fields: &Map<String, Value>| {
-        fields.get("metadata").and_then(|it| it.pointer("/labels/configmap-type")).is_some()
+        let name = fields.get("metadata").and_then(|it| it.get("name")).and_then(Value::as_str);
+        name.is_some_and(|name| name.ends_with(HA_SUFFIX))
     };
     if kind == Kind::CONFIG_MAP && of_ha(&fields) {
         // Flink's own: how far it has come depends on the moment.
@@ -88,6 +92,7 @@ fn masked(name: &str, value: Value) -> Value {
         Value::Object(mut fields) => {
             // How much a job has done depends on the moment.
             fields.remove("state-size");
+            fields.remove("ClusterHealthInfo");
             // After a crash the first cluster may be made from a later spec already.
             fields.remove("firstDeployment");
             let mut fields: Vec<(String, Value)> =
@@ -119,7 +124,8 @@ fn masked_text(name: &str, text: &str) -> Value {
     if text.parse::<jiff::Timestamp>().is_ok() {
         return json!("<time>");
     }
-    json!(mask(text))
+    // YAML puts quotes around an identity that could be a number.
+    json!(mask(text).replace("'<id>'", "<id>"))
 }
 
 /// Replaces what looks like an identity, a time in milliseconds, or the number of a checkpoint or savepoint.

@@ -3,8 +3,8 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,16 +23,24 @@ use crate::world::World;
 pub enum Plant {
     /// What is about to be done is not recorded before.
     NotRecorded,
+    /// The same for one kind of operation.
+    NotRecordedKind(&'static str),
     /// The savepoint of a stop is taken for an older one.
     OldSavepoint,
     /// Deletions do not say which object they mean.
     NoUid,
     /// Statuses are written over whatever is stored.
     NoFence,
+    /// Whether a cluster is still wanted is not asked again before it is allowed to start.
+    ForgottenFence,
     /// A cluster is told nothing of the state that it is to be restored from.
     EmptyStart,
     /// HA metadata is removed together with the cluster, before anything is recorded.
     EarlyRemoval,
+    /// HA metadata is removed when a deletion begins, before the last savepoint is there.
+    RemovalBeforeSavepoint,
+    /// Every cluster starts from `initialSavepointPath`, not only the first.
+    InitialAgain,
     /// The next cluster does not wait until the pods of the old one have ended.
     NoWait,
     /// Every poll is news.
@@ -45,13 +53,24 @@ pub enum Plant {
     ForgottenDependents,
 }
 
-const NAMES: [(&str, Plant); 11] = [
+/// The option that says what a job is restored from.
+const RESTORE_PATH: &str = "execution.savepoint.path";
+
+const NAMES: [(&str, Plant); 19] = [
     ("not-recorded", Plant::NotRecorded),
+    ("not-recorded-deploying", Plant::NotRecordedKind("DEPLOYING")),
+    ("not-recorded-stopping", Plant::NotRecordedKind("STOPPING")),
+    ("not-recorded-cancelling", Plant::NotRecordedKind("CANCELLING")),
+    ("not-recorded-restarting", Plant::NotRecordedKind("RESTARTING")),
+    ("not-recorded-withdrawing", Plant::NotRecordedKind("WITHDRAWING")),
     ("old-savepoint", Plant::OldSavepoint),
     ("no-uid", Plant::NoUid),
     ("no-fence", Plant::NoFence),
+    ("forgotten-fence", Plant::ForgottenFence),
     ("empty-start", Plant::EmptyStart),
     ("early-removal", Plant::EarlyRemoval),
+    ("removal-before-savepoint", Plant::RemovalBeforeSavepoint),
+    ("initial-again", Plant::InitialAgain),
     ("no-wait", Plant::NoWait),
     ("restless", Plant::Restless),
     ("kept-finalizer", Plant::KeptFinalizer),
@@ -90,7 +109,9 @@ impl FromStr for Plant {
 pub(crate) fn api(plant: Option<Plant>, inner: Arc<dyn KubernetesApi>) -> Arc<dyn KubernetesApi> {
     match plant {
         None => inner,
-        Some(plant) => Arc::new(PlantedApi { inner, plant, met: AtomicU64::new(0) }),
+        Some(plant) => {
+            Arc::new(PlantedApi { inner, plant, met: AtomicU64::new(0), written: Mutex::default() })
+        }
     }
 }
 
@@ -113,14 +134,48 @@ struct PlantedApi {
     plant: Plant,
     /// Deployments that were created before this process knew of them.
     met: AtomicU64,
+    /// The resource as this process has written it last.
+    written: Mutex<Option<DynamicObject>>,
 }
 
 impl PlantedApi {
+    fn leaves_out(&self, object: &DynamicObject) -> bool {
+        let begun = object.data.pointer("/status/operation/kind").and_then(Value::as_str);
+        match self.plant {
+            Plant::NotRecordedKind(kind) => begun == Some(kind),
+            _ => true,
+        }
+    }
+
+    /// Puts `initialSavepointPath` where a configuration says what to start from.
+    async fn start_from_the_beginning(&self, object: &mut DynamicObject) -> Result<(), ApiError> {
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let namespace = object.metadata.namespace.clone().unwrap_or_default();
+        let name = name.strip_prefix("flink-config-").unwrap_or(&name);
+        let resource = self.inner.get(Kind::FLINK_DEPLOYMENT, &ObjectKey::new(&namespace, name)).await?;
+        let initial = resource.and_then(|resource| {
+            resource.data.pointer("/spec/job/initialSavepointPath")?.as_str().map(str::to_owned)
+        });
+        let Some(initial) = initial else { return Ok(()) };
+        for (_, text) in object.data.pointer_mut("/data").and_then(Value::as_object_mut).into_iter().flatten()
+        {
+            let lines = text.as_str().unwrap_or_default().lines().map(|line| {
+                let key = line.split_once(':').map(|(key, _)| key).filter(|key| *key == RESTORE_PATH);
+                key.map_or_else(|| line.to_owned(), |key| format!("{key}: {initial}"))
+            });
+            *text = json!(lines.flat_map(|line| [line, "\n".to_owned()]).collect::<String>());
+        }
+        Ok(())
+    }
+
     async fn remove_ha_metadata(&self, key: &ObjectKey) {
-        let labels = format!("app={},configmap-type=high-availability", key.name);
+        let labels = format!("app={},type=flink-native-kubernetes", key.name);
         let scope = Scope::namespace(&key.namespace).labelled(labels);
         let maps = self.inner.list(Kind::CONFIG_MAP, &scope).await.unwrap_or_default();
-        for map in maps {
+        let of_ha = |map: &DynamicObject| {
+            map.metadata.name.as_deref().is_some_and(|name| name.ends_with(crate::normal::HA_SUFFIX))
+        };
+        for map in maps.into_iter().filter(of_ha) {
             let options =
                 DeleteOptions { uid: map.metadata.uid.clone(), propagation: Propagation::Background };
             let _gone = self.inner.delete(Kind::CONFIG_MAP, &ObjectKey::of(&map.metadata), &options).await;
@@ -131,6 +186,12 @@ impl PlantedApi {
 #[async_trait]
 impl KubernetesApi for PlantedApi {
     async fn get(&self, kind: Kind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
+        if self.plant == Plant::ForgottenFence && kind == Kind::FLINK_DEPLOYMENT {
+            let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if written.is_some() {
+                return Ok(written);
+            }
+        }
         self.inner.get(kind, key).await
     }
 
@@ -146,9 +207,12 @@ impl KubernetesApi for PlantedApi {
                     object.data.pointer_mut("/data").and_then(Value::as_object_mut).into_iter().flatten()
                 {
                     let lines = file.1.as_str().unwrap_or_default().lines();
-                    let kept = lines.filter(|line| !line.starts_with("execution.savepoint.path"));
+                    let kept = lines.filter(|line| !line.starts_with(RESTORE_PATH));
                     *file.1 = json!(kept.flat_map(|line| [line, "\n"]).collect::<String>());
                 }
+            }
+            Plant::InitialAgain if kind == Kind::CONFIG_MAP => {
+                self.start_from_the_beginning(&mut object).await?;
             }
             Plant::ForgottenDependents if kind != Kind::EVENT && self.met.load(Ordering::Relaxed) > 0 => {
                 return Ok(object);
@@ -175,7 +239,7 @@ impl KubernetesApi for PlantedApi {
         let key = ObjectKey::of(&object.metadata);
         let is_begun = object.data.pointer("/status/operation/kind").is_some();
         match self.plant {
-            Plant::NotRecorded if is_begun => {
+            Plant::NotRecordedKind(_) | Plant::NotRecorded if is_begun && self.leaves_out(object) => {
                 let mut stored = self.inner.get(kind, &key).await?.unwrap_or_else(|| object.clone());
                 if let (Some(fields), Some(status)) = (stored.data.as_object_mut(), object.data.get("status"))
                 {
@@ -191,6 +255,18 @@ impl KubernetesApi for PlantedApi {
                 object.metadata.resource_version = stored.metadata.resource_version;
                 object.metadata.uid = stored.metadata.uid;
                 self.inner.replace_status(kind, &object).await
+            }
+            Plant::RemovalBeforeSavepoint
+                if object.data.pointer("/status/lifecycleState") == Some(&json!("DELETING")) =>
+            {
+                let written = self.inner.replace_status(kind, object).await;
+                self.remove_ha_metadata(&key).await;
+                written
+            }
+            Plant::ForgottenFence => {
+                let written = self.inner.replace_status(kind, object).await?;
+                *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(written.clone());
+                Ok(written)
             }
             _ => self.inner.replace_status(kind, object).await,
         }

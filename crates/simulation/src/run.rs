@@ -89,7 +89,8 @@ pub fn run(options: &RunOptions) -> Report {
     if options.scenario.apache_crds {
         server.use_crds_of_apache();
     }
-    let world = World::new(server.clone(), clock, WorldSettings::default());
+    let settings = WorldSettings { first_look: options.seed % 3, ..WorldSettings::default() };
+    let world = World::new(server.clone(), clock, settings);
     let script = Script::new(options.scenario.clone());
     let stage = Stage::new(world, server, script, &options.points, options.seed);
     let mut course = Course {
@@ -174,7 +175,16 @@ impl Course<'_> {
         let told = operator.deliver();
         let Some(work) = operator.begin() else { return told };
         let number = operator.number;
-        if let Progress::Waits(work) = operator.go_on(work) {
+        let mut progress = operator.go_on(work);
+        if self.stage.take_interruption(number) {
+            self.wake_old_leader();
+            if let (Progress::Waits(work), Some(operator)) = (progress, &self.operator) {
+                progress = operator.go_on(work);
+            } else {
+                return true;
+            }
+        }
+        if let Progress::Waits(work) = progress {
             if self.stage.take_crash(number) {
                 self.operator = None;
                 self.restart_at = self.stage.clock.monotonic() + self.absence();
@@ -186,6 +196,16 @@ impl Course<'_> {
             }
         }
         true
+    }
+
+    /// The operator that stands still goes on with its pass, and ends after it.
+    fn wake_old_leader(&mut self) {
+        let Some((old, work)) = self.old.take() else { return };
+        self.stage.wake_old_leader();
+        self.held = None;
+        if let Progress::Waits(_) = old.go_on(work) {
+            self.failure = Some("the old leader's pass does not end".to_owned());
+        }
     }
 
     /// How long the end has to last, and how long nothing may be written at its end.
@@ -231,12 +251,8 @@ impl Course<'_> {
         if now < held.since + keep {
             return false;
         }
-        if let Some((old, work)) = self.old.take() {
-            self.stage.wake_old_leader();
-            self.held = None;
-            if let Progress::Waits(_) = old.go_on(work) {
-                self.failure = Some("the old leader's pass does not end".to_owned());
-            }
+        if self.old.is_some() {
+            self.wake_old_leader();
             return false;
         }
         let last = self.stage.last_write().filter(|call| call.at + quiet > now);
@@ -246,6 +262,7 @@ impl Course<'_> {
             }
             return false;
         }
+        self.stage.check_end();
         true
     }
 

@@ -127,6 +127,12 @@ pub enum Action {
     FailJob(String),
     /// Somebody else cancels the job.
     CancelJob,
+    /// Somebody runs another job of that number on the cluster.
+    RunJob(u32),
+    /// The Java operator was in charge until now: its status, its Deployment, and now our operator begins.
+    TakeOver,
+    /// JobManagers do not answer any more, and their pods are ready nevertheless; `false`: they answer again.
+    Silence(bool),
     /// Nothing; the next step's time counts from here.
     Wait,
 }
@@ -181,6 +187,12 @@ pub struct JobBehaviour {
     /// It fails so many seconds after each start, is restarted three times, and then fails for good.
     #[serde(default)]
     pub fails_after_seconds: Option<f64>,
+    /// How often it is restarted then, instead of three times.
+    #[serde(default)]
+    pub restarts: Option<u32>,
+    /// It takes no checkpoints any more.
+    #[serde(default)]
+    pub no_checkpoints: bool,
 }
 
 /// What is seen from outside. Everything that is named must hold.
@@ -223,6 +235,18 @@ pub struct Condition {
     /// The newest call of the operator contains this text.
     #[serde(default)]
     pub call: Option<String>,
+    /// Texts that messages of Events contain.
+    #[serde(default)]
+    pub events: Vec<String>,
+    /// Texts that the message of a condition contains, by the condition's type.
+    #[serde(default)]
+    pub conditions: BTreeMap<String, String>,
+    /// Whether nothing but the resource and Events was written to since our operator took over.
+    #[serde(default)]
+    pub untouched: Option<bool>,
+    /// What the newest start was restored from.
+    #[serde(default)]
+    pub restored_from: Option<String>,
     /// Other objects that must be there: kind and name.
     #[serde(default)]
     pub objects: Vec<ObjectName>,
@@ -240,12 +264,17 @@ impl std::fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 11] = [
     ("deploying.yaml", include_str!("../scenarios/deploying.yaml")),
     ("upgrading.yaml", include_str!("../scenarios/upgrading.yaml")),
     ("recovering.yaml", include_str!("../scenarios/recovering.yaml")),
     ("deleting.yaml", include_str!("../scenarios/deleting.yaml")),
     ("apache-crds.yaml", include_str!("../scenarios/apache-crds.yaml")),
+    ("from-savepoint.yaml", include_str!("../scenarios/from-savepoint.yaml")),
+    ("health.yaml", include_str!("../scenarios/health.yaml")),
+    ("deletion-with-state.yaml", include_str!("../scenarios/deletion-with-state.yaml")),
+    ("rollback.yaml", include_str!("../scenarios/rollback.yaml")),
+    ("take-over.yaml", include_str!("../scenarios/take-over.yaml")),
     ("session.yaml", include_str!("../scenarios/session.yaml")),
 ];
 

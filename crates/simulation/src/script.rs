@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::ports::{DeleteOptions, Kind, ObjectKey};
-use flink_client::stub::{FlinkState, JobEnd, JobPlan, SavepointBehaviour};
+use flink_client::stub::{FlinkState, JobEnd, JobPlan, SavepointBehaviour, Submission};
 use lifecycle::Propagation;
 use serde_json::{Value, json};
 
 use crate::api_server::{ApiServer, Rejection};
-use crate::call::CallRecord;
+use crate::call::{CallKind, CallRecord};
+use crate::normal::HA_SUFFIX;
 use crate::scenario::{Action, Condition, JobBehaviour, ObjectName, Scenario, Step};
 use crate::world::World;
 
@@ -17,6 +18,9 @@ use crate::world::World;
 pub(crate) const NAMESPACE: &str = "flink";
 /// Name of the resource.
 pub(crate) const NAME: &str = "app";
+
+/// Savepoints that users bring along.
+const OUTSIDE: [&str; 2] = ["s3://outside/savepoint-1", "s3://outside/savepoint-9"];
 
 pub(crate) fn key() -> ObjectKey {
     ObjectKey::new(NAMESPACE, NAME)
@@ -31,6 +35,8 @@ pub(crate) struct Script {
     held_since: Option<Duration>,
     /// Whether the operator is to be killed.
     pub(crate) kill: bool,
+    /// How many calls there had been when our operator took over.
+    taken_over: Option<usize>,
     /// Names of objects that the scenario created.
     created: Vec<String>,
 }
@@ -41,7 +47,7 @@ fn background() -> DeleteOptions {
 
 impl Script {
     pub(crate) fn new(scenario: Scenario) -> Self {
-        Self { scenario, next: 0, held_since: None, kill: false, created: Vec::new() }
+        Self { scenario, next: 0, held_since: None, kill: false, taken_over: None, created: Vec::new() }
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -55,6 +61,9 @@ impl Script {
 
     /// The world as it is before anything happens.
     pub(crate) fn begin(&mut self, server: &ApiServer, world: &World) {
+        for path in OUTSIDE {
+            world.storage().bring_savepoint(path, 1_000_000);
+        }
         if let Some(job) = self.scenario.job.clone() {
             world.configure(|settings| behave(&mut settings.plan, &job));
         }
@@ -62,7 +71,7 @@ impl Script {
         let first: Vec<Step> = self.scenario.steps.iter().take_while(early).cloned().collect();
         for step in first {
             self.next += 1;
-            self.act(&step.action, server, world);
+            self.act(&step.action, 0, server, world);
         }
         self.create(server);
     }
@@ -97,7 +106,7 @@ impl Script {
         }
         self.next += 1;
         self.held_since = None;
-        self.act(&step.action, server, world);
+        self.act(&step.action, calls.len(), server, world);
         world.step();
         true
     }
@@ -109,7 +118,7 @@ impl Script {
             .map(|since| since.saturating_add(Duration::try_from_secs_f64(step.after).unwrap_or_default()))
     }
 
-    fn act(&mut self, action: &Action, server: &ApiServer, world: &World) {
+    fn act(&mut self, action: &Action, calls: usize, server: &ApiServer, world: &World) {
         match action {
             Action::Patch(part) => drop(server.merge_patch(Kind::FLINK_DEPLOYMENT, &key(), part)),
             Action::Delete => drop(server.delete_object(Kind::FLINK_DEPLOYMENT, &key(), &background())),
@@ -151,6 +160,13 @@ impl Script {
             Action::CancelJob => with_job(world, |flink, job, now| {
                 flink.handle(&http::Method::PATCH, &format!("/jobs/{job}?mode=cancel"), &[], now);
             }),
+            Action::RunJob(number) => run_job(world, *number),
+            Action::TakeOver => {
+                crate::java::was_in_charge(server);
+                self.taken_over = Some(calls);
+                self.kill = true;
+            }
+            Action::Silence(silent) => world.configure(|settings| settings.silent = *silent),
             Action::Wait => {}
         }
     }
@@ -193,6 +209,10 @@ impl Script {
             starts,
             restored,
             call,
+            events,
+            conditions,
+            untouched,
+            restored_from,
             objects,
         } = condition;
         let is =
@@ -216,12 +236,44 @@ impl Script {
             && live_jobs.is_none_or(|wanted| world.live_jobs().len() == wanted)
             && starts.is_none_or(|wanted| operator_starts(world) >= wanted)
             && is(restored, &|| world.runs().last().is_some_and(|run| run.restored.is_some()))
+            && events.iter().all(|wanted| {
+                let tells = |event: &Arc<Value>| {
+                    let message = event.pointer("/message").and_then(Value::as_str);
+                    message.is_some_and(|message| message.contains(wanted.as_str()))
+                };
+                server.all(Kind::EVENT).iter().any(tells)
+            })
+            && conditions.iter().all(|(kind, wanted)| {
+                let all = at("/conditions").and_then(Value::as_array);
+                let text = |it: &Value, name: &str| it.get(name).and_then(Value::as_str).map(str::to_owned);
+                all.into_iter().flatten().any(|it| {
+                    text(it, "type").as_ref() == Some(kind)
+                        && text(it, "message").is_some_and(|message| message.contains(wanted.as_str()))
+                })
+            })
+            && is(untouched, &|| self.is_untouched(calls))
+            && restored_from.as_ref().is_none_or(|wanted| {
+                world.runs().last().is_some_and(|run| run.restored.as_ref() == Some(wanted))
+            })
             && call.as_ref().is_none_or(|wanted| {
                 calls.last().is_some_and(|call| {
                     format!("{} {}", call.kind.verb(), call.text).contains(wanted.as_str())
                 })
             })
             && objects.iter().all(|name| exists_in(server, name))
+    }
+
+    fn is_untouched(&self, calls: &[CallRecord]) -> bool {
+        let ours = |kind: Kind| kind == Kind::FLINK_DEPLOYMENT || kind == Kind::EVENT;
+        let later = calls.get(self.taken_over.unwrap_or(0)..).unwrap_or_default();
+        later.iter().filter(|call| call.kind.is_write()).all(|call| match call.kind {
+            CallKind::Create(kind)
+            | CallKind::Apply(kind)
+            | CallKind::Status(kind)
+            | CallKind::Patch(kind)
+            | CallKind::Delete(kind) => ours(kind),
+            CallKind::Get(_) | CallKind::List(_) | CallKind::Flink(_) => false,
+        })
     }
 
     fn nothing_left(&self, server: &ApiServer) -> bool {
@@ -256,8 +308,8 @@ fn delete_pod(server: &ApiServer) {
 
 fn delete_ha_metadata(server: &ApiServer) {
     for map in server.all(Kind::CONFIG_MAP) {
-        let of_ha = map.pointer("/metadata/labels/configmap-type").is_some();
-        if let Some(name) = map.pointer("/metadata/name").and_then(Value::as_str).filter(|_| of_ha) {
+        let name = map.pointer("/metadata/name").and_then(Value::as_str);
+        if let Some(name) = name.filter(|name| name.ends_with(HA_SUFFIX)) {
             drop(server.delete_object(Kind::CONFIG_MAP, &ObjectKey::new(NAMESPACE, name), &background()));
         }
     }
@@ -274,6 +326,19 @@ fn with_job(world: &World, action: impl FnOnce(&mut FlinkState, &flink_client::J
     world.step();
 }
 
+/// Whether a job is one of those that [`Action::RunJob`] runs.
+pub(crate) fn is_somebody_elses(job: &str) -> bool {
+    job.starts_with("000000000000000000000000")
+}
+
+/// Runs a job on the cluster that the operator knows nothing of.
+fn run_job(world: &World, number: u32) {
+    let plan = JobPlan { checkpoint_interval: Some(Duration::from_secs(30)), ..JobPlan::named("other") };
+    let job = flink_client::JobId::from_u128(u128::from(number));
+    world.run_job(&key(), Submission { job, plan, restore_path: None });
+    world.step();
+}
+
 fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
@@ -286,6 +351,8 @@ fn behave(plan: &mut JobPlan, behaviour: &JobBehaviour) {
         snapshot_seconds,
         cancel_seconds,
         fails_after_seconds,
+        restarts,
+        no_checkpoints,
     } = behaviour;
     plan.savepoints = match savepoints_fail {
         Some(text) if !text.is_empty() => SavepointBehaviour::Fails(text.clone()),
@@ -299,11 +366,14 @@ fn behave(plan: &mut JobPlan, behaviour: &JobBehaviour) {
     if let Some(time) = cancel_seconds {
         plan.cancelling = seconds(*time);
     }
+    if *no_checkpoints {
+        plan.checkpoint_interval = None;
+    }
     plan.end = match fails_after_seconds {
         Some(after) => JobEnd::Fails {
             after: seconds(*after),
             text: "the job is broken".to_owned(),
-            restarts: 3,
+            restarts: restarts.unwrap_or(3),
             delay: Duration::from_secs(1),
         },
         None => JobEnd::Never,

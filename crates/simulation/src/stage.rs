@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::api_server::ApiServer;
 use crate::call::{CallKind, CallRecord};
-use crate::checks::{Checks, Write};
+use crate::checks::{Caller, Checks, Write};
 use crate::clock::VirtualClock;
 use crate::fault::{Fault, Point, TOUCHED};
 use crate::script::{Script, key};
@@ -31,6 +31,10 @@ struct State {
     asleep: Option<u32>,
     /// Whether the one that stands still may go on.
     awake: bool,
+    /// Calls of its successor until it does; `None`: it waits for the end.
+    wakes_after: Option<u8>,
+    /// Number of the operator that waits in the middle of its pass while the old one goes on.
+    interrupted: Option<u32>,
     /// Watches tell nothing newer than this many versions ago, until that moment.
     lag: Option<(u8, Duration)>,
     /// The next operator begins with lists that are so many versions old.
@@ -62,6 +66,8 @@ impl Stage {
             crashed: None,
             asleep: None,
             awake: false,
+            wakes_after: None,
+            interrupted: None,
             lag: None,
             rewind: None,
             alarms: Vec::new(),
@@ -112,7 +118,8 @@ impl Stage {
         let point = state.points.iter().find(|point| point.index == index && !point.fault.is_of_event());
         let fault = point.map(|point| point.fault).filter(|fault| fault.concerns(kind));
         let at = self.clock.monotonic();
-        state.calls.push(CallRecord { kind, text, operator, at, fault, outcome: String::new() });
+        let had_older = self.world.has_older_flink();
+        state.calls.push(CallRecord { kind, text, operator, at, fault, had_older, outcome: String::new() });
         if let Some(fault) = fault {
             state.progress = at;
             self.happen(&mut state, fault, operator, index);
@@ -126,6 +133,10 @@ impl Stage {
         match fault {
             Fault::CrashBefore => state.crashed = Some(operator),
             Fault::OldLeader => state.asleep = Some(operator),
+            Fault::OldLeaderAfter(calls) => {
+                state.asleep = Some(operator);
+                state.wakes_after = Some(calls);
+            }
             Fault::Rewind(versions) => state.rewind = Some(versions),
             Fault::Stale(versions) => {
                 state.lag = Some((versions, until));
@@ -140,8 +151,10 @@ impl Stage {
             | Fault::TooMany
             | Fault::ServerError
             | Fault::Timeout
+            | Fault::Late
             | Fault::Reset
             | Fault::NotFound
+            | Fault::OldJob
             | Fault::Truncated
             | Fault::EventLost
             | Fault::EventTwice
@@ -175,8 +188,15 @@ impl Stage {
         self.state().checks.before_write(kind, key, write, &self.server, &self.world);
     }
 
-    pub(crate) fn check_flink(&self, request: &RestRequest) {
-        self.state().checks.before_flink(request);
+    pub(crate) fn check_flink(&self, operator: u32, request: &RestRequest) {
+        let mut state = self.state();
+        let caller = if state.asleep == Some(operator) { Caller::OldLeader } else { Caller::Leader };
+        state.checks.before_flink(request, caller, &self.server);
+    }
+
+    /// The end is reached and has lasted.
+    pub(crate) fn check_end(&self) {
+        self.state().checks.at_end(&self.server);
     }
 
     // ---- watches ------------------------------------------------------------------------------------------------
@@ -239,6 +259,23 @@ impl Stage {
     pub(crate) fn is_asleep(&self, operator: u32) -> bool {
         let state = self.state();
         state.asleep == Some(operator) && !state.awake
+    }
+
+    /// Counts a call of the successor of an operator that stands still; whether that one goes on before the call.
+    pub(crate) fn old_leader_goes_first(&self, operator: u32) -> bool {
+        let mut state = self.state();
+        let sleeps = state.asleep.is_some_and(|asleep| asleep != operator) && !state.awake;
+        let Some(calls) = state.wakes_after.filter(|_| sleeps) else { return false };
+        state.wakes_after = calls.checked_sub(1);
+        if calls == 0 {
+            state.interrupted = Some(operator);
+        }
+        calls == 0
+    }
+
+    pub(crate) fn take_interruption(&self, operator: u32) -> bool {
+        let mut state = self.state();
+        state.interrupted.take_if(|interrupted| *interrupted == operator).is_some()
     }
 
     pub(crate) fn wake_old_leader(&self) {

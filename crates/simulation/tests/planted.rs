@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy exempts only test functions, not what they share")]
 
-use simulation::campaign::Campaign;
+use simulation::campaign::{Campaign, Share};
 use simulation::fault::Fault;
 use simulation::planted::Plant;
 use simulation::run::{RunOptions, run};
@@ -22,8 +22,15 @@ fn found(name: &str, plant: Option<Plant>) -> Vec<String> {
 /// What is found with these faults.
 fn found_with(name: &str, faults: &[Fault], plant: Option<Plant>) -> Vec<String> {
     let scenarios = vec![scenario(name)];
-    let campaign =
-        Campaign { scenarios, faults: faults.to_vec(), every_call: false, plant, seed: 1, threads: 2 };
+    let campaign = Campaign {
+        scenarios,
+        faults: faults.to_vec(),
+        every_call: false,
+        share: Share::WHOLE,
+        plant,
+        seed: 1,
+        threads: 2,
+    };
     let results = campaign.run(|_| {});
     results.into_iter().flat_map(|result| result.failures).flat_map(|failure| failure.problems).collect()
 }
@@ -33,13 +40,23 @@ fn assert_found(problems: &[String], what: &str) {
 }
 
 /// Bug, scenario, and what is said about it in a run without faults.
-const BUGS: [(Plant, &str, &str); 8] = [
+const BUGS: [(Plant, &str, &str); 17] = [
     (Plant::NotRecorded, "basic", "(d) Deployment"),
     (Plant::NotRecorded, "savepoint-upgrade", "(d) "),
+    (Plant::NotRecordedKind("DEPLOYING"), "basic", "(d) Deployment"),
+    (Plant::NotRecordedKind("STOPPING"), "savepoint-upgrade", "(d) stop-with-savepoint"),
+    (Plant::NotRecordedKind("STOPPING"), "delete-with-savepoint", "(d) stop-with-savepoint"),
+    (Plant::NotRecordedKind("CANCELLING"), "last-state-upgrade", "(d) job"),
+    (Plant::NotRecordedKind("RESTARTING"), "no-checkpoint-progress", "(d) Deployment"),
+    // Nothing is done for it before it is in the status, so it never comes to anything.
+    (Plant::NotRecordedKind("WITHDRAWING"), "upgrade-to-broken-image-and-back", "(f) "),
     (Plant::OldSavepoint, "three-upgrades", "(b) job"),
     (Plant::NoUid, "stateless-upgrade", "names no uid"),
     (Plant::EmptyStart, "savepoint-upgrade", "(b) job"),
     (Plant::EarlyRemoval, "last-state-upgrade-ha", "(c) HA metadata"),
+    (Plant::EarlyRemoval, "flink-2-last-state-upgrade", "(c) HA metadata"),
+    (Plant::RemovalBeforeSavepoint, "delete-with-savepoint-ha", "(c) "),
+    (Plant::InitialAgain, "from-savepoint-upgrade", "(b) job"),
     (Plant::NoWait, "upgrade-before-running", "(a) "),
     (Plant::Restless, "basic", "(e) "),
 ];
@@ -63,6 +80,7 @@ fn a_deletion_that_never_ends_is_found() {
 fn bugs_are_found_that_show_only_with_faults() {
     for (plant, name, fault) in [
         (Plant::NoFence, "savepoint-upgrade", Fault::OldLeader),
+        (Plant::ForgottenFence, "deployment-deleted-savepoint-mode", Fault::OldLeader),
         (Plant::ForgottenDependents, "basic", Fault::CrashAfter),
         (Plant::StartedAtOnce, "deployment-deleted-savepoint-mode", Fault::OldLeader),
     ] {
@@ -75,8 +93,13 @@ fn bugs_are_found_that_show_only_with_faults() {
 #[test]
 fn every_bug_is_tried() {
     for plant in Plant::all() {
-        let with_faults =
-            [Plant::NoFence, Plant::ForgottenDependents, Plant::StartedAtOnce, Plant::KeptFinalizer];
+        let with_faults = [
+            Plant::ForgottenFence,
+            Plant::NoFence,
+            Plant::ForgottenDependents,
+            Plant::StartedAtOnce,
+            Plant::KeptFinalizer,
+        ];
         assert!(BUGS.iter().any(|(tried, _, _)| *tried == plant) || with_faults.contains(&plant), "{plant}");
         assert_eq!(plant.to_string().parse(), Ok(plant));
     }

@@ -70,6 +70,20 @@ impl Storage {
         self.lock().snapshots.values().filter(|it| it.job == *job).max_by_key(|it| it.records).cloned()
     }
 
+    /// Puts a savepoint there that some other job has written, as a user does who brings one along.
+    pub fn bring_savepoint(&self, path: &str, records: u64) {
+        self.put(StoredSnapshot {
+            path: path.to_owned(),
+            kind: SnapshotKind::Savepoint,
+            job: JobId::from_u128(0),
+            checkpoint_id: 1,
+            records,
+            trigger_timestamp: 0,
+            parent: None,
+            deleted: false,
+        });
+    }
+
     /// Makes every write below a path prefix fail, as a read-only or misspelt directory does.
     pub fn refuse_writes_below(&self, prefix: &str) {
         self.lock().refused.push(prefix.to_owned());

@@ -77,8 +77,8 @@ fn a_deployment_has_never_started_while_it_is_unavailable_since_its_creation() {
     for (kind, status, since, never) in [
         ("Available", "False", Some(CREATED), true),
         ("Available", "True", Some(CREATED), false),
-        ("Available", "False", Some("2026-01-01T00:00:02Z"), true),
-        ("Available", "False", Some("2026-01-01T00:00:03Z"), false),
+        ("Available", "False", Some("2026-01-01T00:00:04Z"), true),
+        ("Available", "False", Some("2026-01-01T00:00:05Z"), false),
         ("Available", "False", None, false),
         ("Progressing", "False", Some(CREATED), false),
     ] {
@@ -315,4 +315,25 @@ fn the_newest_checkpoint_is_the_one_with_the_highest_id() {
     let checkpoints = Checkpoints { completed, ..Checkpoints::default() };
     assert_eq!(checkpoints.newest().unwrap().id, 9, "although it is discarded");
     assert_eq!(Checkpoints::default().newest(), None);
+}
+
+fn never_started(available: &str, since: &str, progress: &str) -> bool {
+    let deployment = json!({
+        "metadata": {"name": "app", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "status": {"conditions": [
+            {"type": "Available", "status": available, "lastTransitionTime": since},
+            {"type": "Progressing", "status": "True", "reason": progress},
+        ]},
+    });
+    JobManager::from_deployment(&serde_json::from_value(deployment).unwrap(), "uid").never_started
+}
+
+#[test]
+fn the_controller_may_look_at_a_deployment_a_moment_late() {
+    for since in ["2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z"] {
+        assert!(never_started("False", since, "ReplicaSetUpdated"));
+        assert!(!never_started("True", since, "ReplicaSetUpdated"));
+        assert!(!never_started("False", since, "NewReplicaSetAvailable"), "it was up once");
+    }
+    assert!(!never_started("False", "2026-01-01T00:00:20Z", "ReplicaSetUpdated"), "it was up until then");
 }

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use simulation::campaign::{Campaign, Failure, ScenarioResult};
+use simulation::campaign::{Campaign, Failure, ScenarioResult, Share};
 use simulation::fault::{Fault, Point};
 use simulation::planted::Plant;
 use simulation::run::{Report, RunOptions, run};
@@ -21,6 +21,7 @@ struct Arguments {
     points: Vec<Point>,
     threads: usize,
     every_call: bool,
+    share: Share,
     plant: Option<Plant>,
     list: bool,
     verbose: bool,
@@ -46,6 +47,7 @@ fn arguments() -> Result<Arguments, String> {
         points: Vec::new(),
         threads,
         every_call: false,
+        share: Share::WHOLE,
         plant: None,
         list: false,
         verbose: false,
@@ -62,13 +64,14 @@ fn arguments() -> Result<Arguments, String> {
                 parsed.threads = value()?.parse().map_err(|_| "--threads needs a number".to_owned())?;
             }
             "--every-call" => parsed.every_call = true,
+            "--share" => parsed.share = value()?.parse()?,
             "--plant" => parsed.plant = Some(value()?.parse()?),
             "--list" => parsed.list = true,
             "--verbose" => parsed.verbose = true,
             _ => {
                 return Err(
-                    "usage: simulate [--seed N] [--scenario NAME]… [--faults all|crashes|none|NAME,…] \
-                            [--every-call] [--at INDEX:FAULT]… [--plant BUG] [--threads N] [--list] [--verbose]"
+                    "usage: simulate [--seed N] [--scenario NAME]… [--faults all|crashes|others|none|NAME,…] \
+                            [--every-call] [--share PART/PARTS] [--at INDEX:FAULT]… [--plant BUG] [--threads N] [--list] [--verbose]"
                         .to_owned(),
                 );
             }
@@ -82,6 +85,7 @@ fn faults(list: &str) -> Result<Vec<Fault>, String> {
     for name in list.split(',').map(str::trim) {
         match name {
             "all" => faults.extend(Fault::all()),
+            "others" => faults.extend(Fault::others()),
             "crashes" => faults.extend(Fault::crashes()),
             "none" => {}
             name => faults.push(name.parse()?),
@@ -114,6 +118,7 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
         scenarios,
         faults: arguments.faults.clone(),
         every_call: arguments.every_call,
+        share: arguments.share,
         plant: arguments.plant,
         seed: arguments.seed,
         threads: arguments.threads,
@@ -124,8 +129,9 @@ fn simulate(arguments: &Arguments) -> Result<bool, String> {
     let converged = sum(|result| result.converged);
     let wrong = results.iter().filter(|result| result.failures.iter().any(|it| it.point.is_none())).count();
     println!(
-        "seed {}, scenarios {}, points tried {points}, converged {converged}, {:.1} s",
+        "seed {}, share {}, scenarios {}, points tried {points}, converged {converged}, {:.1} s",
         arguments.seed,
+        arguments.share,
         results.len(),
         begin.elapsed().as_secs_f64()
     );

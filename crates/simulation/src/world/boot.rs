@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::api_server::ApiServer;
 
-/// Key of the job's program in the HA metadata.
-const GRAPH: &str = "jobGraph-";
+/// Key of the job's program in the HA metadata, up to Flink 1.20 and since 2.0.
+const GRAPHS: (&str, &str) = ("jobGraph-", "executionPlan-");
 const CHECKPOINT: &str = "checkpointID-";
 
 /// What a JobManager was told.
@@ -21,6 +21,8 @@ pub(super) struct Boot {
     pub(super) job: Option<JobId>,
     pub(super) restore_path: Option<String>,
     pub(super) ha: bool,
+    /// Whether the image is Flink 2.0 or newer, which keeps its HA metadata under other names.
+    newer: bool,
     /// Where results of ended jobs are stored.
     pub(super) result_store: String,
     pub(super) settings: ClusterSettings,
@@ -54,6 +56,9 @@ impl Boot {
         let name = conf.text(kubernetes::CLUSTER_ID).unwrap_or_default();
         let cluster = ObjectKey::new(text(pod, "/metadata/namespace"), name);
         let entry_point = conf.text(internal::JOB_MANAGER_ENTRYPOINT).unwrap_or_default();
+        let image = text(pod, "/spec/containers/0/image");
+        let version = image.rsplit_once(':').map(|(_, version)| version).unwrap_or_default();
+        let newer = version.starts_with("2.");
         let is_application = entry_point.contains("Application");
         let job = is_application.then(|| job_id(conf, pod));
         let checkpoints = flink_conf::checkpoint_directory(conf).map(str::to_owned);
@@ -63,7 +68,9 @@ impl Boot {
         plan.addressable_checkpoints = checkpoints.is_some();
         plan.retain_on_cancellation =
             conf.text(state::EXTERNALIZED_RETENTION) == Some("RETAIN_ON_CANCELLATION");
+        let version = if newer { "2.1.0" } else { "1.20.3" };
         let settings = ClusterSettings {
+            version: version.to_owned(),
             savepoint_directory: flink_conf::savepoint_directory(conf).map(str::to_owned),
             checkpoint_directory: checkpoints.unwrap_or_else(|| "memory:".to_owned()),
             jar_plan: plan.clone(),
@@ -74,6 +81,7 @@ impl Boot {
             job,
             restore_path: conf.text(state::RESTORE_PATH).map(str::to_owned),
             ha: HighAvailability::of(conf) == HighAvailability::Kubernetes,
+            newer,
             result_store: conf.text(state::JOB_RESULT_STORE_PATH).unwrap_or_default().to_owned(),
             settings,
             plan,
@@ -88,18 +96,20 @@ impl Boot {
         ObjectKey::new(&self.cluster.namespace, format!("{}-{job}-config-map", self.cluster.name))
     }
 
+    fn graph(&self, job: &JobId) -> String {
+        let prefix = if self.newer { GRAPHS.1 } else { GRAPHS.0 };
+        format!("{prefix}{job}")
+    }
+
     fn create_map(&self, server: &ApiServer, key: &ObjectKey) {
+        let mut labels = json!({"app": self.cluster.name, "type": "flink-native-kubernetes"});
+        if !self.newer {
+            crate::api_server::merge(&mut labels, &json!({"configmap-type": "high-availability"}));
+        }
         let object = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {
-                "name": key.name, "namespace": key.namespace,
-                "labels": {
-                    "app": self.cluster.name,
-                    "type": "flink-native-kubernetes",
-                    "configmap-type": "high-availability",
-                },
-            },
+            "metadata": {"name": key.name, "namespace": key.namespace, "labels": labels},
         });
         let _exists_already = server.create_object(Kind::CONFIG_MAP, object);
     }
@@ -109,16 +119,26 @@ impl Boot {
     pub(super) fn lead(&self, server: &ApiServer) -> (Option<String>, bool) {
         self.create_map(server, &self.cluster_map());
         let Some(job) = &self.job else { return (None, false) };
-        let graph = format!("{GRAPH}{job}");
+        let graph = self.graph(job);
         let old_program = server
             .read(Kind::CONFIG_MAP, &self.cluster_map())
             .is_some_and(|map| map.pointer("/data").is_some_and(|data| data.get(&graph).is_some()));
         (self.newest_checkpoint(server, job).map(|(_, path)| path), old_program)
     }
 
+    /// Whether the HA metadata knows programs of jobs.
+    pub(super) fn has_programs(&self, server: &ApiServer) -> bool {
+        let map = server.read(Kind::CONFIG_MAP, &self.cluster_map());
+        let prefix = if self.newer { GRAPHS.1 } else { GRAPHS.0 };
+        map.is_some_and(|map| {
+            let data = map.get("data").and_then(Value::as_object);
+            data.is_some_and(|data| data.keys().any(|key| key.starts_with(prefix)))
+        })
+    }
+
     /// The job is accepted: its program and a place for its checkpoints are stored.
     pub(super) fn accept(&self, server: &ApiServer, job: &JobId) {
-        let graph = format!("{GRAPH}{job}");
+        let graph = self.graph(job);
         set_data(server, &self.cluster_map(), &graph, Some("handle"));
         self.create_map(server, &self.job_map(job));
         let map = server.read(Kind::CONFIG_MAP, &self.job_map(job));
@@ -165,7 +185,7 @@ impl Boot {
 
     /// The job has ended for good: Flink removes what it kept about it.
     pub(super) fn forget(&self, server: &ApiServer, job: &JobId) {
-        set_data(server, &self.cluster_map(), &format!("{GRAPH}{job}"), None);
+        set_data(server, &self.cluster_map(), &self.graph(job), None);
         let options =
             engine::ports::DeleteOptions { uid: None, propagation: lifecycle::Propagation::Background };
         let _is_gone = server.delete_object(Kind::CONFIG_MAP, &self.job_map(job), &options);

@@ -99,9 +99,16 @@ impl Inner {
         } else {
             ("False", "MinimumReplicasUnavailable")
         };
-        let mut conditions = vec![condition(deployment, "Available", state, reason, "", now)];
+        let mut conditions = vec![self.condition(deployment, "Available", state, reason, "", now)];
         if let Some(message) = failed {
-            conditions.push(condition(deployment, "ReplicaFailure", "True", "FailedCreate", &message, now));
+            conditions.push(self.condition(
+                deployment,
+                "ReplicaFailure",
+                "True",
+                "FailedCreate",
+                &message,
+                now,
+            ));
         }
         let mut status = json!({
             "observedGeneration": deployment.pointer("/metadata/generation"),
@@ -129,21 +136,41 @@ impl Inner {
             }
         });
     }
-}
 
-/// A condition; its time is kept as long as its status is.
-fn condition(object: &Value, kind: &str, status: &str, reason: &str, message: &str, now: Timestamp) -> Value {
-    let before = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    let same = before
-        .filter(|it| text(it, "/type") == kind && text(it, "/status") == status)
-        .find_map(|it| it.get("lastTransitionTime").cloned());
-    let first = object.pointer("/status/conditions").is_none();
-    // The controller sees a new Deployment at once; in whole seconds that is the time of its creation.
-    let created = object.pointer("/metadata/creationTimestamp").cloned().filter(|_| first);
-    let rounded = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
-    let since = same.or(created).unwrap_or_else(|| json!(rounded));
-    json!({
-        "type": kind, "status": status, "reason": reason, "message": message,
-        "lastTransitionTime": since, "lastUpdateTime": since,
-    })
+    /// A condition; its time is kept as long as its status is.
+    fn condition(
+        &self,
+        object: &Value,
+        kind: &str,
+        status: &str,
+        reason: &str,
+        message: &str,
+        now: Timestamp,
+    ) -> Value {
+        let before = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+        let same = before
+            .filter(|it| text(it, "/type") == kind && text(it, "/status") == status)
+            .find_map(|it| it.get("lastTransitionTime").cloned());
+        let first = object.pointer("/status/conditions").is_none();
+        let created = Some(self.first_look(object)).filter(|_| first);
+        let rounded = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let since = json!(same.and_then(|it| it.as_str().map(str::to_owned)).or(created).unwrap_or(rounded));
+        json!({
+            "type": kind, "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": since, "lastUpdateTime": since,
+        })
+    }
+
+    /// When the controller says that it saw a new Deployment first: often, but not always, within the second of its
+    /// creation.
+    fn first_look(&self, object: &Value) -> String {
+        let created = text(object, "/metadata/creationTimestamp");
+        let digits: u64 = text(object, "/metadata/uid").bytes().map(u64::from).sum();
+        let late = digits % (self.settings.first_look + 1);
+        let late = i64::try_from(late).unwrap_or(0);
+        created.parse::<Timestamp>().map_or_else(
+            |_| created.to_owned(),
+            |created| (created + jiff::SignedDuration::from_secs(late)).to_string(),
+        )
+    }
 }

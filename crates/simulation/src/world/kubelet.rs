@@ -200,6 +200,15 @@ impl Inner {
         let mut flink = FlinkState::new(boot.settings.clone(), self.storage.clone(), now);
         flink.not_ready_until(ready_at);
         let mut run = None;
+        // Jobs of a session cluster are recovered as long as its metadata is there.
+        if boot.job.is_none()
+            && boot.ha
+            && boot.has_programs(&self.server)
+            && let Some(before) = self.sessions.get(&boot.cluster)
+        {
+            flink = before.clone();
+            flink.restart_jobmanager(JobManagerRestart::WithHa, self.settings.job_manager_start, now);
+        }
         if let Some(job) = boot.job.clone() {
             let ended = self.ended_jobs.get(&(boot.result_store.clone(), job.clone())).filter(|_| boot.ha);
             if let Some(before) = ended {
@@ -300,10 +309,14 @@ impl Inner {
     }
 
     fn end_process(&mut self, pod: &mut Pod, now: Timestamp) {
-        if let Phase::Running(manager) = &pod.phase
-            && let Some(run) = manager.run.and_then(|run| self.runs.get_mut(run))
-        {
-            run.ended.get_or_insert(now);
+        if let Phase::Running(manager) = &pod.phase {
+            if let Some(run) = manager.run.and_then(|run| self.runs.get_mut(run)) {
+                run.ended.get_or_insert(now);
+            }
+            if manager.boot.ha && manager.boot.job.is_none() {
+                self.sessions.insert(manager.boot.cluster.clone(), manager.flink.clone());
+            }
+            self.older = Some((manager.flink.clone(), now));
         }
         pod.phase = Phase::Waiting;
     }

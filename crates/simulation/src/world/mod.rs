@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use engine::ports::{Clock, ObjectKey};
 use flink_client::JobId;
-use flink_client::stub::{FlinkState, Storage};
+use flink_client::stub::{FlinkState, Storage, Submission};
 use jiff::Timestamp;
 
 use crate::api_server::ApiServer;
@@ -52,6 +52,10 @@ pub(crate) struct Inner {
     runs: Vec<Run>,
     /// The job result store: path and job, with the Flink that remembers the job.
     ended_jobs: BTreeMap<(String, JobId), FlinkState>,
+    /// Session clusters with high availability, as their last process left them.
+    sessions: BTreeMap<ObjectKey, FlinkState>,
+    /// The last process that ended, with its last moment.
+    older: Option<(FlinkState, Timestamp)>,
     /// Version of the API server after the last look.
     seen: u64,
     next: Option<Timestamp>,
@@ -79,6 +83,8 @@ impl World {
             pods_made: 0,
             runs: Vec::new(),
             ended_jobs: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            older: None,
             seen: u64::MAX,
             next: None,
             reported: u64::MAX,
@@ -153,6 +159,30 @@ impl World {
     #[must_use]
     pub fn storage(&self) -> Storage {
         self.inner().storage.clone()
+    }
+
+    /// Runs a job that is not the application's own.
+    pub fn run_job(&self, cluster: &ObjectKey, submission: Submission) {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        let server = inner.server.clone();
+        let manager = inner.pods.values_mut().find_map(|pod| match &mut pod.phase {
+            Phase::Running(manager) if manager.boot.cluster == *cluster => Some(manager),
+            Phase::Running(_) | Phase::Pending | Phase::Waiting | Phase::Standby(_) => None,
+        });
+        if let Some(manager) = manager {
+            let job = submission.job.clone();
+            if manager.flink.submit(submission, now).is_ok() && manager.boot.ha {
+                manager.boot.accept(&server, &job);
+            }
+        }
+        inner.seen = u64::MAX;
+    }
+
+    /// Whether a JobManager process has ended.
+    #[must_use]
+    pub fn has_older_flink(&self) -> bool {
+        self.inner().older.is_some()
     }
 
     /// Changes how the world behaves from now on.

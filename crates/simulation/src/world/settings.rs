@@ -13,12 +13,16 @@ pub struct WorldSettings {
     pub job_manager_start: Duration,
     /// From the deletion of a pod to the end of its processes. Default: 5 s.
     pub termination: Duration,
+    /// Seconds that the Deployment controller may be late with its first look at a Deployment: that many, or fewer.
+    pub first_look: u64,
     /// Parts of names of images that cannot be pulled.
     pub missing_images: Vec<String>,
     /// Message with which pods are refused (a quota, for instance); `None`: they are not.
     pub refuse_pods: Option<String>,
     /// Message with which JobManagers end right after they have begun; `None`: they do not.
     pub crash_loop: Option<String>,
+    /// Whether no JobManager answers.
+    pub silent: bool,
     /// How jobs behave, apart from what the configuration says.
     pub plan: JobPlan,
 }
@@ -29,9 +33,11 @@ impl Default for WorldSettings {
             container_start: Duration::from_secs(1),
             job_manager_start: Duration::from_secs(2),
             termination: Duration::from_secs(5),
+            first_look: 0,
             missing_images: vec!["does-not-exist".to_owned()],
             refuse_pods: None,
             crash_loop: None,
+            silent: false,
             plan: JobPlan::default(),
         }
     }

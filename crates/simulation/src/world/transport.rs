@@ -24,6 +24,13 @@ impl WorldTransport {
     pub fn new(world: World) -> Self {
         Self { world }
     }
+
+    /// The answer of the last process that ended, as of its last moment.
+    pub(crate) fn ask_older(&self, request: &RestRequest) -> Option<Result<RestResponse, TransportError>> {
+        let (mut flink, at) = self.world.inner().older.clone()?;
+        let answer = flink.handle(&request.method, &request.path, &[], at);
+        Some(answer.arrive(request.time_limit, request.answer_limit))
+    }
 }
 
 impl fmt::Debug for WorldTransport {
@@ -60,6 +67,9 @@ impl World {
         let (name, namespace) = target.host().split_once('.').ok_or_else(|| refused("no such host"))?;
         let key = ObjectKey::new(namespace, name);
         let mut inner = self.inner();
+        if inner.settings.silent {
+            return Err(TransportError::TimedOut { sent: true });
+        }
         let service = inner.server.read(Kind::SERVICE, &key).ok_or_else(|| refused("no such host"))?;
         let ports = service.pointer("/spec/ports").and_then(Value::as_array);
         let has_port =
