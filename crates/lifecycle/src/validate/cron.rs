@@ -139,8 +139,8 @@ fn check_years(list: &str) -> Result<(), String> {
 }
 
 fn number(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+    // Parsing alone would accept a sign.
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -221,6 +221,7 @@ mod tests {
             "0 0 12 * * ? 2030-2020",
             "0 0 12 * * ? x",
             "0 -5 12 * * ?",
+            "0 +5 12 * * ?",
             "0 99999999999 12 * * ?",
         ] {
             assert!(check(expression).is_err(), "{expression}");

@@ -2,7 +2,7 @@
 
 use api::{
     FlinkDeployment, JobManagerDeploymentStatus as Jm, JobState, JobStatusState, LifecycleState,
-    ReconciliationState,
+    OperationKind, ReconciliationState,
 };
 
 use super::super::restore::LAST_STATE_MARKER;
@@ -334,6 +334,29 @@ fn a_deployment_that_never_started_goes_back_to_what_is_known_of_its_state() {
 }
 
 #[test]
+fn what_came_up_while_it_was_withdrawn_is_not_rolled_back() {
+    let mut world = World::stable(with(with_ha(application("savepoint")), &[ROLLBACK]));
+    world.change(bad_image);
+    world.pass();
+    world.job_is(JobStatusState::Finished);
+    world.stop_is(crate::observed::OperationResult::Completed("file:///sp/one".to_owned()));
+    world.pass();
+    world.pass();
+    world.job_manager().never_started = true;
+    world.pass();
+    world.later(301);
+    world.round();
+    let kind = world.status().operation.and_then(|operation| operation.kind);
+    assert_eq!((kind, world.lifecycle()), (Some(OperationKind::Withdrawing), LifecycleState::RollingBack));
+    world.job_manager().never_started = false;
+    world.job_is(JobStatusState::Running);
+    world.pass();
+    assert_eq!((world.created, world.scaled.len()), (2, 0));
+    assert_eq!(world.lifecycle(), LifecycleState::Stable);
+    assert_eq!(image(world.status().last_stable_spec()), "flink:bad");
+}
+
+#[test]
 fn a_failed_job_goes_back_from_its_last_checkpoint() {
     let mut world = expired(&[]);
     world.observed.ha = Some(HaMetadata::default());
@@ -425,9 +448,12 @@ fn an_edit_during_a_rollback_is_deployed_instead() {
 #[test]
 fn an_edit_while_the_stable_cluster_is_created_comes_after_it() {
     let mut world = expired(&[]);
-    while world.status().operation.is_none() {
-        world.round();
+    for _ in 0..8 {
+        if world.status().operation.is_none() {
+            world.round();
+        }
     }
+    assert!(world.status().operation.is_some());
     world.observed.job_manager = None;
     world.change(|resource| resource.spec.image = Some("flink:good".to_owned()));
     for _ in 0..6 {

@@ -88,6 +88,22 @@ fn metadata_of_a_suspended_job_stays() {
     assert_eq!(world.known_path(), None);
 }
 
+/// The Java operator leaves the JobManager of a job that it has stopped with a savepoint for a day.
+#[test]
+fn the_cluster_of_a_job_that_a_java_operator_has_suspended_has_its_day() {
+    for (mode, goes) in [("savepoint", true), ("last-state", false)] {
+        let mut world = suspended(mode, true);
+        let mut job_manager = World::stable(application("stateless")).observed.job_manager.unwrap();
+        job_manager.attempt = None;
+        world.observed.job_manager = Some(job_manager);
+        world.pass();
+        assert!(world.observed.job_manager.is_some());
+        world.later(86_401);
+        world.pass();
+        assert_eq!(world.observed.job_manager.is_none(), goes, "{mode}");
+    }
+}
+
 #[test]
 fn a_job_suspended_with_metadata_is_not_resumed_without_high_availability() {
     let mut world = suspended("last-state", true);
