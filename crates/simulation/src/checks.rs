@@ -404,8 +404,7 @@ impl Checks {
             let refused = condition(&resource, "SpecAccepted")
                 .is_some_and(|it| text(it, "/status") == "False" && !text(it, "/message").is_empty());
             let name = text(&resource, "/metadata/name");
-            let is_known = resource.get("status").is_some();
-            if is_known && observed != generation && !refused {
+            if observed != generation && !refused {
                 self.violated(format!(
                     "generation {generation:?} of {name} is not observed, and no condition says why"
                 ));
