@@ -265,8 +265,11 @@ impl Script {
 
     fn is_untouched(&self, calls: &[CallRecord]) -> bool {
         let ours = |kind: Kind| kind == Kind::FLINK_DEPLOYMENT || kind == Kind::EVENT;
-        let later = calls.get(self.taken_over.unwrap_or(0)..).unwrap_or_default();
-        later.iter().filter(|call| call.kind.is_write()).all(|call| match call.kind {
+        let (before, later) = calls.split_at(self.taken_over.unwrap_or(0).min(calls.len()));
+        // An operator from before may still be there.
+        let oldest = before.iter().map(|call| call.operator).max().unwrap_or(0);
+        let mut writes = later.iter().filter(|call| call.operator > oldest && call.kind.is_write());
+        writes.all(|call| match call.kind {
             CallKind::Create(kind)
             | CallKind::Apply(kind)
             | CallKind::Status(kind)
