@@ -159,6 +159,7 @@ mod tests {
             "0 0-5 14 * * ?",
             "0 10,44 14 ? 3 WED",
             "0 15 10 ? * MON-FRI",
+            "0 15 10 ? JAN,DEC SUN,SAT",
             "0 15 10 ? * monday-friday",
             "0 15 10 L * ?",
             "0 15 10 L-2 * ?",
@@ -225,6 +226,16 @@ mod tests {
             "0 99999999999 12 * * ?",
         ] {
             assert!(check(expression).is_err(), "{expression}");
+        }
+    }
+
+    #[test]
+    fn the_day_is_given_in_one_way() {
+        for (expression, reason) in [
+            ("0 0 12 ? * ?", "? cannot stand for both day of month and day of week"),
+            ("0 0 12 1 * 1", "one of day of month and day of week must be ?"),
+        ] {
+            assert_eq!(check(expression), Err(reason.to_owned()));
         }
     }
 }

@@ -36,7 +36,8 @@ fn restarting() -> World {
     world.later(60);
     health::counters(&mut world, 65, 0);
     world.round();
-    assert_eq!(world.status().operation.unwrap().kind, Some(OperationKind::Restarting));
+    let operation = world.status().operation.unwrap();
+    assert_eq!((operation.kind, operation.generation), (Some(OperationKind::Restarting), Some(1)));
     world.observed.job_manager = None;
     world
 }

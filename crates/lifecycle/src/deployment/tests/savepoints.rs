@@ -67,6 +67,7 @@ fn w_30_the_path_is_recorded_before_the_snapshot_resource_is_created_and_the_clu
     let begun = world.status().operation.unwrap().start_timestamp.unwrap();
     assert_eq!(snapshot["kind"], "FlinkStateSnapshot");
     assert_eq!(snapshot["metadata"]["name"], format!("app-savepoint-upgrade-{begun}"));
+    assert_eq!(snapshot["metadata"]["namespace"], "ns");
     assert_eq!(snapshot["metadata"]["labels"], json!({"snapshot.trigger-type": "UPGRADE"}));
     assert_eq!(
         snapshot["spec"],
