@@ -5,7 +5,7 @@ use resources::ClusterObjects;
 
 use crate::event::EventRecord;
 
-/// One thing to do, performed in the order of [`crate::Decision::effects`]; the first failure ends the list.
+/// One thing to do, performed in the order of [`crate::Decision::effects`]; after the first failure only Events are.
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Record an Event on the resource. Failing to do so never stops what follows.

@@ -55,6 +55,10 @@ pub enum IngressView {
 pub struct SessionJob {
     /// Its name.
     pub name: String,
+    /// Its uid.
+    pub uid: Option<String>,
+    /// Whether it is being deleted.
+    pub terminating: bool,
 }
 
 /// A JobManager Deployment.

@@ -102,7 +102,11 @@ impl Caches {
         let entries = self.flink_session_jobs.list(Some(&cluster.namespace));
         let jobs = entries.iter().filter_map(|entry| entry.good());
         jobs.filter(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()))
-            .map(|job| SessionJob { name: job.metadata.name.clone().unwrap_or_default() })
+            .map(|job| SessionJob {
+                name: job.metadata.name.clone().unwrap_or_default(),
+                uid: job.metadata.uid.clone(),
+                terminating: job.metadata.deletion_timestamp.is_some(),
+            })
             .collect()
     }
 }

@@ -32,7 +32,7 @@ pub use error::{EffectError, EffectErrorKind};
 pub struct Performed {
     /// The attempt whose cluster objects now all exist, when a cluster was to be created.
     pub created_attempt: Option<String>,
-    /// The first failure; the effects after it were not tried.
+    /// The first failure; the effects after it were not tried, Events aside.
     pub failure: Option<Failure>,
 }
 
@@ -79,10 +79,14 @@ impl Executor {
         &self.slots
     }
 
-    /// Performs effects on behalf of `resource`, in their order, up to the first that fails.
+    /// Performs effects on behalf of `resource`, in their order, up to the first that fails; Events also after that.
     pub async fn perform(&self, resource: &Resource, effects: Vec<Effect>) -> Performed {
         let mut performed = Performed::default();
         for effect in effects {
+            // A call that failed is explained by the Events after it.
+            if performed.failure.is_some() && !matches!(effect, Effect::Event(_)) {
+                continue;
+            }
             match self.one(resource, effect).await {
                 Ok(None) => {}
                 Ok(Some(attempt)) => performed.created_attempt = Some(attempt),
@@ -94,7 +98,6 @@ impl Executor {
                         "{}", error.kind
                     );
                     performed.failure = Some(error.failure());
-                    break;
                 }
             }
         }

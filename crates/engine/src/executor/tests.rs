@@ -567,3 +567,16 @@ async fn texts_that_flink_does_not_know_are_not_sent() {
     assert!(bench.fails(flink(request, false)).await.message.contains("checkpoint types"));
     assert!(bench.flink.asked.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn events_are_told_although_what_they_explain_has_failed() {
+    let bench = Bench::new();
+    let event = EventRecord::normal(Reason::Suspended, Component::Job, "why");
+    let refused = create(&bench, "a1");
+    bench.record("a2");
+    let effects = vec![refused, Effect::AddFinalizer, Effect::Event(event)];
+    let performed = bench.executor.perform(&bench.resource, effects).await;
+    assert!(performed.failure.is_some());
+    assert_eq!(bench.cluster.objects(Kind::EVENT).len(), 1);
+    assert!(bench.finalizers().iter().all(Vec::is_empty), "nothing else is done");
+}

@@ -117,6 +117,9 @@ pub struct OperatorSettings {
     pub drain_on_savepoint: bool,
     /// `session.deletion.block-on-session-jobs`, default true.
     pub session_deletion_blocks_on_jobs: bool,
+    /// `session.deletion.cascade-to-session-jobs`, default false: whether FlinkSessionJobs are deleted with their cluster.
+    /// Not an option of the Java operator.
+    pub session_deletion_cascades: bool,
     /// `session.deletion.block-on-unmanaged-jobs`, default true.
     pub session_deletion_blocks_on_unmanaged_jobs: bool,
     /// `session.upgrade.block-on-running-jobs`, default true: whether a session cluster without high availability is
@@ -335,6 +338,10 @@ impl OperatorSettings {
                 "kubernetes.operator.session.deletion.block-on-session-jobs",
                 self.session_deletion_blocks_on_jobs,
             )?,
+            session_deletion_cascades: read.flag(
+                "kubernetes.operator.session.deletion.cascade-to-session-jobs",
+                self.session_deletion_cascades,
+            )?,
             session_deletion_blocks_on_unmanaged_jobs: read
                 .flag(BLOCK_ON_UNMANAGED, self.session_deletion_blocks_on_unmanaged_jobs)?,
             session_upgrade_blocks_on_jobs: read.flag(
@@ -440,6 +447,7 @@ impl Default for OperatorSettings {
             savepoint_on_deletion: false,
             drain_on_savepoint: false,
             session_deletion_blocks_on_jobs: true,
+            session_deletion_cascades: false,
             session_deletion_blocks_on_unmanaged_jobs: true,
             session_upgrade_blocks_on_jobs: true,
             health_check: false,

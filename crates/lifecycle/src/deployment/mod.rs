@@ -206,9 +206,11 @@ impl Pass<'_> {
             Stage::Withdrawing => self.follow_withdrawal(),
             Stage::Stopped => self.replace_cluster(),
             Stage::Deployed => {
-                self.mend_rest_service();
-                self.mend_ingress();
-                self.keep_or_change();
+                if !self.removes_what_nobody_started() {
+                    self.mend_rest_service();
+                    self.mend_ingress();
+                    self.keep_or_change();
+                }
             }
             Stage::Suspended => self.stay_suspended_or_resume(),
         }

@@ -339,6 +339,7 @@ impl<'a> Pass<'a> {
         super::conditions::update(&mut self);
         self.status.lifecycle_state = Some(self.status.lifecycle_state());
         super::pruned::keep(&mut self.status);
+        calls_first(&mut self.effects);
         let current = self.resource.status.clone().unwrap_or_default();
         if super::quiet::only_noise_differs(&current, &self.status) {
             self.status = current;
@@ -367,6 +368,12 @@ impl<'a> Pass<'a> {
     pub(super) fn again_at_once(&mut self) {
         self.requeue = Some(Requeue::AtOnce);
     }
+}
+
+/// What Flink is told follows the status at once, and is explained afterwards: the longer it waits, the more likely its job
+/// has been replaced by one of the same id.
+fn calls_first(effects: &mut [Effect]) {
+    effects.sort_by_key(|effect| !matches!(effect, Effect::Flink(_)));
 }
 
 /// A recorded spec; an unreadable one counts as absent only after [`super::Context`] users were told, see

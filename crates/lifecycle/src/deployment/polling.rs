@@ -8,7 +8,13 @@ use crate::{PollPlan, Question};
 /// Time between polls while something is about to change. Polls do not hold a reconcile slot.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// For how long polls are as frequent.
+/// The same while a job is being ended: nothing runs until its end is seen.
+const URGENT: Duration = Duration::from_millis(250);
+
+/// For how long polls are as frequent as that.
+const URGENT_FOR: Duration = Duration::from_secs(30);
+
+/// For how long polls are as frequent as [`BUSY`].
 const BUSY_FOR: Duration = Duration::from_mins(5);
 
 /// Reasons that no answer of Flink can take away.
@@ -51,13 +57,29 @@ impl Pass<'_> {
             && self.is_settled();
         let expects = self.hold.as_ref().is_some_and(|hold| !REFUSALS.contains(&hold.reason))
             || !self.pending_questions("").is_empty();
-        if settled && !expects {
+        let asks_for_jobs = [&self.hold, &self.deletion]
+            .into_iter()
+            .flatten()
+            .any(|hold| hold.reason == super::session::JOBS_UNKNOWN);
+        if self.ends_job() {
+            URGENT
+        } else if asks_for_jobs && !self.waits_for_long() {
+            BUSY
+        } else if settled && !expects {
             self.settings.reconcile_interval
         } else if settled || self.waits_for_long() {
             self.settings.progress_check_interval
         } else {
             BUSY
         }
+    }
+
+    /// Whether the end of the job has been waited for since a moment.
+    fn ends_job(&self) -> bool {
+        let begun = self.operation().start_timestamp.unwrap_or_default();
+        let waited = self.now().as_millisecond().saturating_sub(begun);
+        matches!(self.stage(), Stage::Stopping | Stage::Cancelling)
+            && waited <= i64::try_from(URGENT_FOR.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Whether nothing has changed for [`BUSY_FOR`].

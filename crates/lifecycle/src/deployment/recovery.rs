@@ -11,7 +11,7 @@ use crate::observed::JobManager;
 impl Pass<'_> {
     /// Everything that is done without a change of the spec.
     pub(super) fn keep_running(&mut self) {
-        if self.removes_what_nobody_started() || self.restarts_failed_job() || self.restarts_unhealthy_job() {
+        if self.restarts_failed_job() || self.restarts_unhealthy_job() {
             return;
         }
         if self.job_manager_status() == Jm::Missing && !self.job_ended() {
@@ -25,7 +25,7 @@ impl Pass<'_> {
 
     /// A Deployment that was created and never allowed to start, while another one is recorded as deployed: an operator
     /// that was replaced has sent it too late, and ended.
-    fn removes_what_nobody_started(&mut self) -> bool {
+    pub(super) fn removes_what_nobody_started(&mut self) -> bool {
         let idle = |it: &JobManager| it.paused && it.attempt.is_some() && it.owned && it.replicas == 0;
         let Some(job_manager) = self.observed.job_manager.clone().filter(idle) else { return false };
         self.delete_unstarted(&job_manager);

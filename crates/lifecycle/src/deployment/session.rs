@@ -1,6 +1,9 @@
 //! A session cluster whose spec changes.
 
+use std::time::Duration;
+
 use api::{JobState, ReconciliationState};
+use jiff::SignedDuration;
 
 use super::pass::Pass;
 use super::restore::Ha;
@@ -11,6 +14,15 @@ const REMEDY: &str = "Remedy: suspend the FlinkSessionJobs (job.state: suspended
                       jobs; or, to give up their state, set \
                       kubernetes.operator.session.upgrade.block-on-running-jobs: false in the flinkConfiguration. With \
                       high-availability.type: kubernetes jobs survive the next change.";
+
+/// How old an answer may be that says that no job runs.
+const NEWS: SignedDuration = SignedDuration::from_secs(3);
+
+/// How soon to look again for such an answer.
+pub(super) const SOON: Duration = Duration::from_secs(1);
+
+/// Reason of conditions while nobody knows which jobs run.
+pub(super) const JOBS_UNKNOWN: &str = "JobsUnknown";
 
 /// What is known of the jobs on a session cluster.
 pub(super) enum JobsOnCluster {
@@ -42,8 +54,8 @@ impl Pass<'_> {
                     "The change waits until the JobManager says which jobs run on it: without high availability they \
                      would be lost. {REMEDY}"
                 );
-                self.hold("JobsUnknown", message);
-                self.look_again(self.settings.progress_check_interval);
+                self.hold(JOBS_UNKNOWN, message);
+                self.look_again(SOON);
                 return true;
             }
             JobsOnCluster::Known(jobs) => {
@@ -83,8 +95,12 @@ impl Pass<'_> {
         };
         let FlinkView { answer, failure } = &self.observed.flink;
         if let Some(answer) = answer.as_ref().filter(|answer| answer.cluster == job_manager.uid) {
-            let live = answer.jobs.iter().filter(|job| !job.state.is_terminal());
-            return JobsOnCluster::Known(live.cloned().collect());
+            let live: Vec<_> = answer.jobs.iter().filter(|job| !job.state.is_terminal()).cloned().collect();
+            let is_news = self.now().duration_since(answer.at) <= NEWS;
+            // That none runs is soon out of date.
+            if is_news || !live.is_empty() {
+                return JobsOnCluster::Known(live);
+            }
         }
         let silent_for =
             failure.as_ref().map(|failure| self.now().duration_since(failure.since).unsigned_abs());

@@ -10,7 +10,7 @@ use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation, ScaleObj
 use crate::observed::JobManager;
 
 /// When to look again while the JobManager's pods end: nothing is watched that tells.
-const PODS_END: Duration = Duration::from_millis(500);
+const PODS_END: Duration = Duration::from_millis(200);
 
 impl Pass<'_> {
     /// Makes room for the next cluster. Returns whether there is still one, ours or somebody else's.

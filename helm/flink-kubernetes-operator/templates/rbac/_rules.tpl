@@ -9,10 +9,10 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
 - apiGroups: [flink.apache.org]
   resources: [flinkdeployments/status]
   verbs: [update]
-# Session clusters wait for their jobs when they are deleted.
+# Session clusters that are deleted wait for their jobs, or take them with them.
 - apiGroups: [flink.apache.org]
   resources: [flinksessionjobs]
-  verbs: [list, watch]
+  verbs: [list, watch, delete]
 # Savepoints of upgrades get one each. Server-side apply is a patch, and a create where there is nothing yet.
 - apiGroups: [flink.apache.org]
   resources: [flinkstatesnapshots]

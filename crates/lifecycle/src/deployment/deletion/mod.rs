@@ -27,7 +27,9 @@ impl Pass<'_> {
             return;
         }
         self.announce_deletion();
-        if !self.deletes_cluster() {
+        if self.deletes_cluster() {
+            self.tell_what_goes();
+        } else {
             if self.is_blocked_by_session_jobs() || self.waits_for_last_savepoint() {
                 self.plan_poll();
                 return;

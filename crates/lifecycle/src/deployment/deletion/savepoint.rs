@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use api::{JobManagerDeploymentStatus as Jm, JobStatusState, RetryKind, UpgradeMode};
+use api::{ErrorReport, JobManagerDeploymentStatus as Jm, JobStatusState, RetryKind, UpgradeMode};
 use jiff::Timestamp;
 
+use super::super::failure::class;
 use super::super::pass::{Pass, Sight, Stage};
 use super::super::savepoint::SavepointOutcome;
 use super::super::upgrade::KnownState;
 use crate::event::{Component, EventRecord, Reason};
+
+/// How the sentence begins that says what goes with a job.
+const WITHOUT_SAVEPOINT: &str = "The job is deleted without a savepoint";
 
 /// Tries until the resource goes without a savepoint.
 const TRIES: u32 = 3;
@@ -159,9 +163,17 @@ impl Pass<'_> {
             || "No checkpoint of it is known.".to_owned(),
             |path| format!("The newest checkpoint that is known of it stays at {path}."),
         );
-        let message = format!("The job is deleted without a savepoint, because {why}. {left}");
+        let message = format!("{WITHOUT_SAVEPOINT}, because {why}. {left}");
+        self.set_error(class::UPGRADE, &message);
+        self.tell_what_goes();
+        false
+    }
+
+    /// Told until the resource is gone: the operator that recorded it may have ended before it could.
+    pub(super) fn tell_what_goes(&mut self) {
+        let error = self.status.error.as_deref().and_then(|error| ErrorReport::from_text(error).message);
+        let Some(message) = error.filter(|message| message.starts_with(WITHOUT_SAVEPOINT)) else { return };
         let event = EventRecord::warning(Reason::SavepointError, Component::JobManagerDeployment, message);
         self.event(event.once("deleted without savepoint"));
-        false
     }
 }

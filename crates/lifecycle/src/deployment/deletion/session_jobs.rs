@@ -1,7 +1,8 @@
 //! A session cluster waits for the jobs on it, as configured.
 
 use super::super::pass::Pass;
-use super::super::session::JobsOnCluster;
+use super::super::session::{JOBS_UNKNOWN, JobsOnCluster, SOON};
+use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation};
 use crate::event::{Component, EventRecord, Reason};
 
 /// The way out of a blocked deletion.
@@ -11,7 +12,14 @@ impl Pass<'_> {
     /// Whether the session cluster is kept for jobs. A cluster that was never created has none, and FlinkSessionJobs
     /// are then only told of.
     pub(super) fn is_blocked_by_session_jobs(&mut self) -> bool {
-        if self.is_application() || !self.settings.session_deletion_blocks_on_jobs {
+        if self.is_application() {
+            return false;
+        }
+        if self.settings.session_deletion_cascades && !self.observed.session_jobs.is_empty() {
+            self.delete_session_jobs();
+            return true;
+        }
+        if !self.settings.session_deletion_blocks_on_jobs {
             return false;
         }
         if !self.observed.session_jobs.is_empty() {
@@ -20,13 +28,34 @@ impl Pass<'_> {
                 "SessionJobs",
                 format!(
                     "The session cluster is not deleted while FlinkSessionJobs refer to it: {}. Remedy: delete them, or \
-                     set kubernetes.operator.session.deletion.block-on-session-jobs: false.",
+                     set kubernetes.operator.session.deletion.block-on-session-jobs: false to leave them behind, or \
+                     kubernetes.operator.session.deletion.cascade-to-session-jobs: true to have them deleted.",
                     names.join(", ")
                 ),
             );
             return true;
         }
         self.settings.session_deletion_blocks_on_unmanaged_jobs && self.is_blocked_by_unmanaged_jobs()
+    }
+
+    /// They go first, so that their jobs end as their own specs say.
+    fn delete_session_jobs(&mut self) {
+        let observed = self.observed;
+        for job in observed.session_jobs.iter().filter(|job| !job.terminating) {
+            let object = ObjectReference::new(
+                "flink.apache.org/v1beta1",
+                "FlinkSessionJob",
+                self.namespace,
+                &job.name,
+                job.uid.as_deref(),
+            );
+            self.effects.push(Effect::Delete(DeleteObject { object, propagation: Propagation::Background }));
+        }
+        let names: Vec<&str> = observed.session_jobs.iter().map(|job| job.name.as_str()).collect();
+        let message =
+            format!("These FlinkSessionJobs are being deleted with their cluster: {}.", names.join(", "));
+        self.deletion_waits("SessionJobs", message);
+        self.look_again(self.settings.reconcile_interval);
     }
 
     fn is_blocked_by_unmanaged_jobs(&mut self) -> bool {
@@ -45,10 +74,10 @@ impl Pass<'_> {
             }
             JobsOnCluster::Unknown => {
                 self.deletion_waits(
-                    "JobsUnknown",
+                    JOBS_UNKNOWN,
                     format!("The JobManager was not heard yet about the jobs on it. Remedy: wait, {REMEDY}"),
                 );
-                self.look_again(self.settings.progress_check_interval);
+                self.look_again(SOON);
                 true
             }
         }

@@ -37,6 +37,9 @@ impl Pass<'_> {
     fn job_is_there(&mut self, job: &JobOverview, answer: &FlinkAnswer) {
         let state = job.effective_state();
         let before = self.job_state();
+        if !state.is_terminal() && self.has_ended_since(answer.at) {
+            return;
+        }
         if before == Some(JobStatusState::Reconciling) && is_just_starting(job, state, answer.at) {
             self.look_again(STARTS);
             return;
@@ -71,6 +74,13 @@ impl Pass<'_> {
             }
             self.forget_old_failures(job, answer.at);
         }
+    }
+
+    /// Whether the recorded end of the job is younger than an answer: an operator that was away may hold an old one.
+    fn has_ended_since(&self, at: Timestamp) -> bool {
+        let job = self.status.job_status.as_ref();
+        let ended = job.and_then(|job| job.update_time.as_deref()?.parse::<i64>().ok());
+        self.job_ended() && ended.is_some_and(|ended| at.as_millisecond() < ended)
     }
 
     /// A job that has run for long does not fail in a row any more.

@@ -331,7 +331,7 @@ fn a_failed_effect_is_told_and_the_deletion_goes_on() {
 // ---- session clusters -----------------------------------------------------------------------------------------------
 
 fn session_job(name: &str) -> SessionJob {
-    SessionJob { name: name.to_owned() }
+    SessionJob { name: name.to_owned(), ..SessionJob::default() }
 }
 
 #[test]

@@ -140,7 +140,7 @@ const CATALOGUE: [(&str, Situation); 35] = [
     }),
     ("Warning CleanupFailed Operator", || {
         let mut world = World::stable(session());
-        world.observed.session_jobs = vec![SessionJob { name: "one".to_owned() }];
+        world.observed.session_jobs = vec![SessionJob { name: "one".to_owned(), ..SessionJob::default() }];
         world.ask_for_deletion();
         world
     }),

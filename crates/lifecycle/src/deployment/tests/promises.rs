@@ -4,7 +4,7 @@ use api::{JobState, JobStatusState, LifecycleState, UpgradeMode};
 use serde_json::json;
 
 use super::world::{World, application, job_state, restart, session, upgrade_mode, with, with_ha};
-use crate::observed::{HaMetadata, JobGraphs, JobManager, OperationResult};
+use crate::observed::{HaMetadata, JobGraphs, JobManager, OperationResult, SessionJob};
 use crate::{FlinkRequest, Reads, Requeue};
 
 const SAVEPOINT: (&str, &str) = ("kubernetes.operator.job.savepoint-on-deletion", "true");
@@ -236,6 +236,36 @@ fn a_session_cluster_with_ha_whose_job_manager_restarts_may_have_jobs() {
     }
 }
 
+#[test]
+fn a_session_cluster_takes_its_session_jobs_with_it_where_that_is_wanted() {
+    let cascade = [("kubernetes.operator.session.deletion.cascade-to-session-jobs", "true")];
+    let mut world = World::stable(with(session(), &cascade));
+    let job = |name: &str, terminating| SessionJob {
+        name: name.to_owned(),
+        uid: Some(format!("uid of {name}")),
+        terminating,
+    };
+    world.observed.session_jobs = vec![job("one", false), job("two", true)];
+    world.ask_for_deletion();
+    let effects = world.decide().effects;
+    let gone: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            crate::Effect::Delete(delete) => {
+                Some((delete.object.name.as_str(), delete.object.uid.as_deref()))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(gone, [("one", Some("uid of one"))], "once, and the cluster stays until they are gone");
+    world.pass();
+    assert!(world.condition("Deleting").unwrap().1.contains("one, two"));
+    world.observed.session_jobs.clear();
+    world.job_is(JobStatusState::Running);
+    deleted(&mut world);
+    assert!(world.observed.job_manager.is_none());
+}
+
 // ---- recovery -------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -262,4 +292,64 @@ fn a_service_that_somebody_deleted_comes_back() {
     world.job_is(JobStatusState::Running);
     world.pass();
     assert_eq!(world.reads(), Reads::default(), "nothing is read of a cluster that is well");
+}
+
+// ---- operators that were away, or ended ------------------------------------------------------------------------------
+
+#[test]
+fn an_answer_of_before_the_end_does_not_bring_a_job_back() {
+    let mut world = World::stable(application("stateless"));
+    let old = world.observed.flink.clone();
+    world.later(60);
+    world.job_is(JobStatusState::Finished);
+    world.pass();
+    assert_eq!(world.job_state(), Some(JobStatusState::Finished));
+    world.observed.flink = old;
+    world.pass();
+    assert_eq!(world.job_state(), Some(JobStatusState::Finished), "it is older than the end");
+    world.later(60);
+    world.job_is(JobStatusState::Running);
+    world.pass();
+    assert_eq!(world.job_state(), Some(JobStatusState::Running), "news count");
+}
+
+#[test]
+fn what_goes_with_a_deletion_is_told_until_it_is_over() {
+    let mut world = World::stable(with(application("savepoint"), &[SAVEPOINT]));
+    world.completed(7, "file:///cp/chk-7");
+    world.job_is(JobStatusState::Restarting);
+    world.completed(7, "file:///cp/chk-7");
+    world.ask_for_deletion();
+    world.later(1000);
+    world.crash_after_recording();
+    assert!(!world.was_told("SavepointError"));
+    assert!(world.error().contains("chk-7"), "whoever comes next finds it");
+    deleted(&mut world);
+    let told = world.events.iter().find(|event| event.reason == crate::Reason::SavepointError).unwrap();
+    assert!(told.message.contains("without a savepoint") && told.message.contains("chk-7"));
+}
+
+#[test]
+fn flink_is_called_before_anything_is_explained() {
+    let mut world = World::stable(application("savepoint"));
+    world.change(restart(1));
+    let effects = world.decide().effects;
+    assert!(matches!(effects.first(), Some(crate::Effect::Flink(_))), "{effects:?}");
+    assert!(effects.iter().any(|effect| matches!(effect, crate::Effect::Event(_))));
+}
+
+#[test]
+fn that_no_job_runs_has_to_be_news() {
+    let mut world = World::stable(session());
+    world.later(40);
+    world.change(restart(1));
+    let requeue = world.pass();
+    assert_eq!((world.held().as_deref(), world.created), (Some("JobsUnknown"), 1));
+    assert_eq!(requeue, Requeue::After(std::time::Duration::from_secs(1)));
+    assert_eq!(world.decide().poll.unwrap().interval, std::time::Duration::from_secs(1));
+    world.job_is(JobStatusState::Running);
+    for _ in 0..3 {
+        world.pass();
+    }
+    assert_eq!(world.created, 2);
 }

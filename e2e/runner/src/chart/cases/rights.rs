@@ -63,10 +63,9 @@ pub(super) fn least(helm: &Helm) -> Result<()> {
         let users =
             resource.starts_with("flink.apache.org/") && resource != "flink.apache.org/flinkstatesnapshots";
         ensure!(!users || !verbs.contains(&"create"), "{resource} {verbs:?}");
-        ensure!(
-            !resource.starts_with("flink.apache.org/") || !verbs.contains(&"delete"),
-            "{resource} {verbs:?}"
-        );
+        // FlinkSessionJobs go with their session cluster where its user asks for that.
+        let deletes = verbs.contains(&"delete") && resource != "flink.apache.org/flinksessionjobs";
+        ensure!(!resource.starts_with("flink.apache.org/") || !deletes, "{resource} {verbs:?}");
         ensure!(!verbs.contains(&"deletecollection"), "{resource} {verbs:?}");
         let reads_only = resource == "/pods";
         ensure!(!reads_only || verbs == ["list"], "{resource} {verbs:?}");
