@@ -69,8 +69,10 @@ pub(crate) async fn one_attempt(space: &Space, cluster: &str) -> Result<()> {
     let replica_sets = space.cluster.list(Kind::ReplicaSet, &space.name, &selector).await?;
     ensure!(replica_sets.len() == 1, "{} ReplicaSets of {cluster}", replica_sets.len());
     let mut names = BTreeSet::new();
+    // Users' own objects may have the first label, too.
+    let of_cluster = format!("app={cluster},type in (flink-native-kubernetes,flink-standalone-kubernetes)");
     for kind in [Kind::Service, Kind::ConfigMap] {
-        for object in space.cluster.list(kind, &space.name, &format!("app={cluster}")).await? {
+        for object in space.cluster.list(kind, &space.name, &of_cluster).await? {
             // HA metadata is Flink's own, and outlives every Deployment.
             if kind == Kind::ConfigMap && name(&object).ends_with("-config-map") {
                 continue;
