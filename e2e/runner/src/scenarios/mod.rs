@@ -88,7 +88,7 @@ const ALL: &[Scenario] = &[
     scenario!("savepoint-upgrade", stateful::savepoint, "upgrade, suspend and resume with savepoints"),
     scenario!("last-state-upgrade", stateful::last_state, "the same with HA metadata, on Flink 2.2"),
     scenario!(
-        "last-state-without-ha",
+        long "last-state-without-ha",
         stateful::last_state_without_ha,
         "the last checkpoint without HA metadata"
     ),
@@ -98,7 +98,7 @@ const ALL: &[Scenario] = &[
         "a standalone application: upgrade, suspend and resume"
     ),
     scenario!(
-        "standalone-session",
+        long "standalone-session",
         standalone::session_cluster,
         "a standalone session cluster, and kubectl scale"
     ),
