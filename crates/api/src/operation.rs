@@ -19,7 +19,7 @@ text_enum! {
         Restarting = "RESTARTING",
         /// A cluster that never came up is being deleted, to make room for another one.
         Withdrawing = "WITHDRAWING",
-        /// TaskManagers are being added or taken away, or vertices rescaled, while the cluster runs.
+        /// TaskManagers are being added or taken away while the cluster runs.
         Scaling = "SCALING",
         /// The resource is being deleted, and its cluster with it.
         Deleting = "DELETING",
@@ -40,8 +40,8 @@ text_enum! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
-    /// What is under way: DEPLOYING, STOPPING, CANCELLING, RESTARTING, WITHDRAWING, SCALING or DELETING. The definition takes any
-    /// text, so that an operator can be newer than the definitions.
+    /// What is under way: DEPLOYING, STOPPING, CANCELLING, RESTARTING, WITHDRAWING, SCALING or DELETING. The definition
+    /// takes any text, so that an operator can be newer than the definitions.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub kind: Option<OperationKind>,

@@ -20,17 +20,12 @@ const CONFIGURED_RESOURCES: [&str; 2] = ["cpu", "memory"];
 
 /// The JobManager's template with the operator's startup probe.
 pub(crate) fn job_manager(input: &ClusterInput<'_>) -> Result<Option<Map<String, Value>>, BuildError> {
-    let job_manager = input.spec.job_manager.as_ref();
-    let layers = Layers {
-        common: input.spec.pod_template.as_ref(),
-        component: job_manager.and_then(|it| it.pod_template.as_ref()),
-        component_path: "spec.jobManager.podTemplate",
-        resources: job_manager
-            .map(|it| extra_resources(it.resource.as_ref(), it.resources.as_ref()))
-            .unwrap_or_default(),
-        arrays: array_merge(input.conf)?,
-    };
-    let mut template = layers.merged()?;
+    let component = input.spec.job_manager.as_ref().map(|it| Component {
+        template: it.pod_template.as_ref(),
+        resource: it.resource.as_ref(),
+        resources: it.resources.as_ref(),
+    });
+    let mut template = merged(input, component, "spec.jobManager.podTemplate")?;
     // In the node's network the container has no port of the probe's name, and Flink takes any free port.
     if options::flag(input.conf, STARTUP_PROBE, true)? && !options::host_network(input.conf)? {
         pod_template::add_startup_probe(template.get_or_insert_with(Map::new));
@@ -40,14 +35,33 @@ pub(crate) fn job_manager(input: &ClusterInput<'_>) -> Result<Option<Map<String,
 
 /// The TaskManagers' template, if anything asks for one.
 pub(crate) fn task_manager(input: &ClusterInput<'_>) -> Result<Option<Map<String, Value>>, BuildError> {
-    let task_manager = input.spec.task_manager.as_ref();
+    let component = input.spec.task_manager.as_ref().map(|it| Component {
+        template: it.pod_template.as_ref(),
+        resource: it.resource.as_ref(),
+        resources: it.resources.as_ref(),
+    });
+    merged(input, component, "spec.taskManager.podTemplate")
+}
+
+/// What a spec says of one component's pods.
+#[derive(Default)]
+struct Component<'a> {
+    template: Option<&'a Value>,
+    resource: Option<&'a Resource>,
+    resources: Option<&'a ResourceRequirements>,
+}
+
+fn merged(
+    input: &ClusterInput<'_>,
+    component: Option<Component<'_>>,
+    component_path: &'static str,
+) -> Result<Option<Map<String, Value>>, BuildError> {
+    let Component { template, resource, resources } = component.unwrap_or_default();
     let layers = Layers {
         common: input.spec.pod_template.as_ref(),
-        component: task_manager.and_then(|it| it.pod_template.as_ref()),
-        component_path: "spec.taskManager.podTemplate",
-        resources: task_manager
-            .map(|it| extra_resources(it.resource.as_ref(), it.resources.as_ref()))
-            .unwrap_or_default(),
+        component: template,
+        component_path,
+        resources: extra_resources(resource, resources),
         arrays: array_merge(input.conf)?,
     };
     layers.merged()

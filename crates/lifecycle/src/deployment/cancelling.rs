@@ -58,6 +58,12 @@ impl Pass<'_> {
             self.resolve_lost_job("The JobManager was restarted while the job was being cancelled");
             return;
         }
+        self.repeat_lost_cancel();
+        self.look_again(self.settings.progress_check_interval);
+    }
+
+    /// A job that goes on was never told: the call was lost with the operator that recorded it.
+    pub(super) fn repeat_lost_cancel(&mut self) {
         match self.job_state() {
             Some(
                 JobStatusState::Running
@@ -66,13 +72,11 @@ impl Pass<'_> {
                 | JobStatusState::Failing
                 | JobStatusState::Restarting,
             ) if self.sight == Sight::Plain => {
-                // The cancel never arrived: its call was lost with the operator that recorded it.
                 if let Some(job_id) = self.job_id().map(str::to_owned) {
                     self.call_flink(FlinkRequest::Cancel { job_id }, false);
                 }
             }
             Some(_) | None => {}
         }
-        self.look_again(self.settings.progress_check_interval);
     }
 }

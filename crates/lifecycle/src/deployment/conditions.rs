@@ -62,8 +62,8 @@ fn rolled_back(pass: &Pass<'_>) -> Option<Hold> {
     (pass.reconciliation_state() == ReconciliationState::RolledBack && !deleted).then(|| Hold {
         reason: "RolledBack",
         message: "The newest spec was not stable within kubernetes.operator.deployment.readiness.timeout, so the last \
-                  stable one was deployed again. Remedy: the Events and status.lastReconciledSpec say what was tried; \
-                  change the spec, or set it back to what runs."
+                  stable one was deployed again. Remedy: change the spec, or set it back to what runs, which \
+                  status.reconciliationStatus.lastStableSpec says; lastReconciledSpec beside it is what was tried."
             .to_owned(),
     })
 }

@@ -304,7 +304,8 @@ impl<'a> Pass<'a> {
             Some(TaskManagerInfo { label_selector: Some(label_selector), replicas: Some(replicas) });
     }
 
-    /// ceil(parallelism ÷ slots), or what the spec says of a session cluster; 0 when the configuration cannot be read, which is reported elsewhere.
+    /// ceil(parallelism ÷ slots), or what the spec says of a session cluster; 0 when the configuration cannot be read,
+    /// which is reported elsewhere.
     fn task_manager_replicas(&self) -> i32 {
         let spec = self.last.as_ref().map_or(&self.spec, |last| &last.spec);
         let Ok(conf) = super::build::configuration(self, spec) else { return 0 };

@@ -8,6 +8,7 @@ use api::{JobState, KubernetesDeploymentMode, Operation, OperationKind, Reconcil
 use super::pass::Pass;
 use crate::diff::{DiffType, SpecDiff};
 use crate::effect::{Effect, ObjectReference, ScaleObject};
+use crate::observed::TaskManagers;
 
 impl Pass<'_> {
     pub(super) fn is_standalone(&self) -> bool {
@@ -20,6 +21,16 @@ impl Pass<'_> {
         self.status.operation.as_ref().and_then(|operation| operation.kind) == Some(OperationKind::Scaling)
     }
 
+    /// The TaskManagers of this cluster. A Deployment of that name may also be the JobManager of a FlinkDeployment that is
+    /// called so.
+    fn task_managers(&self) -> Option<&TaskManagers> {
+        let job_manager = self.observed.job_manager.as_ref().map(|job_manager| job_manager.uid.as_str());
+        let ours = |it: &&TaskManagers| {
+            it.owned_by_resource || it.job_manager.is_some() && it.job_manager.as_deref() == job_manager
+        };
+        self.observed.task_managers.as_ref().filter(ours)
+    }
+
     /// Whether the change is done when the number of TaskManagers is another one.
     fn is_scaled_by_replicas(&self, change: &SpecDiff) -> bool {
         let reactive =
@@ -27,11 +38,7 @@ impl Pass<'_> {
         change.kind == DiffType::Scale
             && self.is_standalone()
             && self.observed.job_manager.as_ref().is_some_and(|job_manager| !job_manager.terminating)
-            && (!self.is_application() || self.wants_running() && !self.job_ended() && reactive())
-    }
-
-    fn wants_running(&self) -> bool {
-        !self.wants_suspended()
+            && (!self.is_application() || !self.wants_suspended() && !self.job_ended() && reactive())
     }
 
     /// Records the new spec as deployed, with the number of TaskManagers still to come. Returns whether that is all there
@@ -59,7 +66,7 @@ impl Pass<'_> {
             .deployed_spec()
             .and_then(|spec| super::build::configuration(self, &spec).ok())
             .and_then(|conf| resources::options::task_manager_replicas(&conf).ok());
-        let (Some(wanted), Some(there)) = (wanted, self.observed.task_managers.clone()) else {
+        let (Some(wanted), Some(there)) = (wanted, self.task_managers().cloned()) else {
             self.look_again(self.settings.progress_check_interval);
             return;
         };

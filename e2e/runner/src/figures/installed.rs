@@ -3,37 +3,28 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
-use super::print;
+use super::{Place, print};
 use crate::audit::{self, Request};
-use crate::kubernetes::Cluster;
-use crate::operator_pod::OperatorPod;
 use crate::scenarios::expectations::is_stable;
 use crate::scenarios::space::{Space, TO_STABLE};
 use crate::scenarios::specs::basic_example;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Namespace of the operator.
-    #[arg(long, default_value = "flink-operator")]
-    operator_namespace: String,
-    /// Where pods write to.
-    #[arg(long, default_value = "/tmp")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// The API server's audit log.
     #[arg(long, env = "TESTBED_AUDIT_LOG")]
     audit_log: PathBuf,
 }
 
 pub(super) async fn measure(arguments: &Arguments) -> Result<()> {
-    let cluster = Cluster::connect().await?;
-    let operator = Rc::new(OperatorPod::find(&cluster, &arguments.operator_namespace).await?);
-    let space = Space::new("figures", &cluster, &operator, &arguments.data);
+    let space = arguments.place.space("figures").await?;
     space.open().await?;
     let measured = in_space(&space, arguments).await;
     space.close().await?;
@@ -49,7 +40,7 @@ async fn in_space(space: &Space, arguments: &Arguments) -> Result<()> {
     let ended = Timestamp::now();
     // The API server writes its log with a delay.
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let account = format!("system:serviceaccount:{}:flink-operator", arguments.operator_namespace);
+    let account = format!("system:serviceaccount:{}:flink-operator", arguments.place.operator_namespace);
     let mut requests = audit::read(&arguments.audit_log)?;
     requests
         .retain(|request| request.user == account && request.received >= began && request.received < ended);

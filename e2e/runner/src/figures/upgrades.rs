@@ -3,18 +3,15 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::print;
 use super::samples::Samples;
-use crate::kubernetes::{Change, Cluster, Kind, text, uid};
-use crate::operator_pod::OperatorPod;
+use super::{Place, print};
+use crate::kubernetes::{Change, Kind, text, uid};
 use crate::scenarios::expectations::stable;
 use crate::scenarios::ledger::{self, Ledger};
 use crate::scenarios::space::Space;
@@ -23,22 +20,16 @@ use crate::scenarios::stateful::{Mode, difference, running};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Namespace of the operator.
-    #[arg(long, default_value = "flink-operator")]
-    operator_namespace: String,
-    /// Where pods write to.
-    #[arg(long, default_value = "/tmp")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Upgrades in each mode.
     #[arg(long, default_value_t = 5)]
     upgrades: u64,
 }
 
 pub(super) async fn measure(arguments: &Arguments) -> Result<()> {
-    let cluster = Cluster::connect().await?;
-    let operator = Rc::new(OperatorPod::find(&cluster, &arguments.operator_namespace).await?);
     for mode in Mode::ALL {
-        let space = Space::new("upgrades", &cluster, &operator, &arguments.data);
+        let space = arguments.place.space("upgrades").await?;
         space.open().await?;
         let measured = of_mode(&space, mode, arguments.upgrades).await;
         space.close().await?;

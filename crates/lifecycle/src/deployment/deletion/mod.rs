@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use super::pass::{Hold, Pass};
 use crate::event::{Component, EventRecord, Reason};
-use crate::observed::JobManager;
+use crate::observed::{HaMetadata, JobManager};
 
 impl Pass<'_> {
     /// One pass of a resource whose deletion was asked for.
@@ -147,15 +147,23 @@ impl Pass<'_> {
 
     /// What cannot be read or deleted in time is named, so that somebody can remove it.
     fn leave_metadata_behind(&mut self) {
-        let message = match &self.observed.ha {
+        let left = match &self.observed.ha {
             Some(ha) if ha.config_maps.is_empty() => return,
             Some(ha) => {
                 let names: Vec<&str> = ha.config_maps.iter().map(|(name, _)| name.as_str()).collect();
-                format!("These ConfigMaps with HA metadata could not be deleted in time: {}.", names.join(", "))
+                format!(
+                    "These ConfigMaps with HA metadata could not be deleted in time: {}.",
+                    names.join(", ")
+                )
             }
-            None => "The ConfigMaps with HA metadata could not be read in time; if there are any, they are left behind."
-                .to_owned(),
+            None => "The ConfigMaps with HA metadata could not be read in time.".to_owned(),
         };
+        let message = format!(
+            "{left} Remedy: when the Deployment {name} is gone, kubectl delete configmap --namespace {} --selector {}",
+            self.namespace,
+            HaMetadata::selector(self.name),
+            name = self.name,
+        );
         let event = EventRecord::warning(Reason::CleanupFailed, Component::Operator, message);
         self.event(event.once("metadata overdue"));
     }

@@ -41,6 +41,7 @@ impl Pass<'_> {
         if self.job_ended() || gone || self.savepoint_is_overdue() {
             return self.goes_with_recorded_state();
         }
+        self.repeat_lost_cancel();
         self.deletion_waits(
             "WaitingForJob",
             "The job is being cancelled, and its last checkpoint asked for.",

@@ -42,6 +42,18 @@ fn a_cluster_that_settles_is_asked_often_and_a_settled_one_seldom() {
 }
 
 #[test]
+fn while_a_job_is_being_ended_its_cluster_is_asked_four_times_a_second() {
+    for mode in ["savepoint", "last-state"] {
+        let mut world = World::stable(application(mode));
+        world.change(restart(1));
+        world.pass();
+        assert_eq!(interval(&world), Duration::from_millis(250), "{mode}");
+        world.later(31);
+        assert_eq!(interval(&world), BUSY, "{mode}: not for long");
+    }
+}
+
+#[test]
 fn what_makes_a_settled_cluster_interesting() {
     type Change = fn(&mut World);
     let silent: Change = |world| {

@@ -153,6 +153,17 @@ fn a_job_that_is_being_cancelled_ends_before_its_deployment_is_deleted() {
 }
 
 #[test]
+fn a_cancel_that_was_lost_is_repeated_by_the_deletion() {
+    let mut world = World::stable(with(application("last-state"), &[SAVEPOINT]));
+    world.change(restart(1));
+    world.crash_after_recording();
+    world.ask_for_deletion();
+    world.job_is(JobStatusState::Running);
+    world.pass();
+    assert!(matches!(world.calls.as_slice(), [FlinkRequest::Cancel { .. }]));
+}
+
+#[test]
 fn a_cancel_that_never_ends_does_not_keep_a_deletion_from_its_end() {
     let mut world = World::stable(with(application("last-state"), &[SAVEPOINT]));
     world.change(restart(1));

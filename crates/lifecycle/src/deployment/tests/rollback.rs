@@ -272,8 +272,8 @@ fn metadata_that_could_not_be_read_delays_a_rollback_only() {
     assert_eq!(world.status().reconciliation_state(), ReconciliationState::RollingBack);
 }
 
-#[test]
-fn a_savepoint_upgrade_that_never_started_goes_back_to_its_savepoint() {
+/// A savepoint upgrade to a cluster that does not come up.
+fn never_started() -> World {
     let mut world = World::stable(with(with_ha(application("savepoint")), &[ROLLBACK]));
     world.change(bad_image);
     world.pass();
@@ -284,6 +284,12 @@ fn a_savepoint_upgrade_that_never_started_goes_back_to_its_savepoint() {
     assert_eq!(world.created, 2);
     world.job_manager().never_started = true;
     world.pass();
+    world
+}
+
+#[test]
+fn a_savepoint_upgrade_that_never_started_goes_back_to_its_savepoint() {
+    let mut world = never_started();
     world.later(301);
     for _ in 0..3 {
         world.pass();
@@ -303,16 +309,7 @@ fn a_deployment_that_never_started_goes_back_to_what_is_known_of_its_state() {
         (Some(true), false, Some(LAST_STATE_MARKER)),
         (None, false, None),
     ] {
-        let mut world = World::stable(with(with_ha(application("savepoint")), &[ROLLBACK]));
-        world.change(bad_image);
-        world.pass();
-        world.job_is(JobStatusState::Finished);
-        world.stop_is(crate::observed::OperationResult::Completed("file:///sp/one".to_owned()));
-        world.pass();
-        world.pass();
-        assert_eq!(world.created, 2);
-        world.job_manager().never_started = true;
-        world.pass();
+        let mut world = never_started();
         if let Some(has_checkpoint) = ha_checkpoint {
             world.ha_job(has_checkpoint);
         }
@@ -335,15 +332,7 @@ fn a_deployment_that_never_started_goes_back_to_what_is_known_of_its_state() {
 
 #[test]
 fn what_came_up_while_it_was_withdrawn_is_not_rolled_back() {
-    let mut world = World::stable(with(with_ha(application("savepoint")), &[ROLLBACK]));
-    world.change(bad_image);
-    world.pass();
-    world.job_is(JobStatusState::Finished);
-    world.stop_is(crate::observed::OperationResult::Completed("file:///sp/one".to_owned()));
-    world.pass();
-    world.pass();
-    world.job_manager().never_started = true;
-    world.pass();
+    let mut world = never_started();
     world.later(301);
     world.round();
     let kind = world.status().operation.and_then(|operation| operation.kind);

@@ -76,6 +76,16 @@ fn reactive_jobs_are_scaled_by_replicas_without_an_upgrade() {
 }
 
 #[test]
+fn a_job_manager_that_is_called_like_our_task_managers_is_not_scaled() {
+    let mut world = World::stable(reactive());
+    world.observed.task_managers = Some(TaskManagers { job_manager: None, ..there(1) });
+    world.change(parallelism(4));
+    world.round();
+    world.round();
+    assert!(world.scaled.is_empty());
+}
+
+#[test]
 fn a_crash_after_the_record_of_a_scaling_loses_nothing() {
     let mut world = World::stable(reactive());
     world.observed.task_managers = Some(there(1));
