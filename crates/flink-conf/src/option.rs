@@ -221,6 +221,8 @@ pub mod process {
         "rest.cache.checkpoint-statistics.timeout",
         &["web.refresh-interval", "jobmanager.web.refresh-interval"],
     );
+    /// `default`, `adaptive` or `adaptivebatch`.
+    pub const SCHEDULER: Key = Key::new("jobmanager.scheduler");
     /// `default` or `reactive`.
     pub const SCHEDULER_MODE: Key = Key::new("scheduler-mode");
 }

@@ -1,11 +1,12 @@
 //! Answers that several rooms need from an effective configuration.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::conf::FlinkConf;
 use crate::error::ConfError;
 use crate::high_availability::HighAvailability;
-use crate::option::{process, state};
+use crate::option::{job, process, state};
 
 /// Directory of savepoints, if one is configured (an empty text counts as none).
 #[must_use]
@@ -29,6 +30,28 @@ pub fn is_high_availability_active(conf: &FlinkConf) -> bool {
 #[must_use]
 pub fn is_reactive(conf: &FlinkConf) -> bool {
     conf.text(process::SCHEDULER_MODE).is_some_and(|mode| mode.eq_ignore_ascii_case("reactive"))
+}
+
+/// Whether jobs can be rescaled while they run: `jobmanager.scheduler: adaptive`.
+#[must_use]
+pub fn is_adaptive(conf: &FlinkConf) -> bool {
+    conf.text(process::SCHEDULER).is_some_and(|scheduler| scheduler.eq_ignore_ascii_case("adaptive"))
+}
+
+/// Parallelism by vertex: `pipeline.jobvertex-parallelism-overrides`, none by default.
+///
+/// # Errors
+/// [`ConfError::Value`] if it is no map, or a parallelism is no number above 0.
+pub fn parallelism_overrides(conf: &FlinkConf) -> Result<BTreeMap<String, u32>, ConfError> {
+    let overrides = conf.map(job::PARALLELISM_OVERRIDES)?.unwrap_or_default();
+    let number = |(vertex, text): (String, String)| match text.trim().parse::<u32>() {
+        Ok(parallelism) if parallelism > 0 => Ok((vertex, parallelism)),
+        Ok(_) | Err(_) => {
+            let key = format!("{}.{vertex}", job::PARALLELISM_OVERRIDES.name);
+            Err(ConfError::value(key, &text, "a number above 0"))
+        }
+    };
+    overrides.into_iter().map(number).collect()
 }
 
 /// How the REST endpoint of a cluster answers.

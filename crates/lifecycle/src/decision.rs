@@ -85,6 +85,11 @@ pub enum Question {
         /// The job.
         job_id: String,
     },
+    /// How parallel a job is.
+    Parallelism {
+        /// The job.
+        job_id: String,
+    },
 }
 
 impl Question {
@@ -98,7 +103,8 @@ impl Question {
             | Self::Checkpoint { job_id, trigger_id: _ }
             | Self::FailureCause { job_id }
             | Self::Exceptions { job_id }
-            | Self::Metrics { job_id } => Some(job_id),
+            | Self::Metrics { job_id }
+            | Self::Parallelism { job_id } => Some(job_id),
         }
     }
 }
@@ -116,7 +122,8 @@ mod tests {
             Question::Checkpoint { job_id: job_id.clone(), trigger_id },
             Question::FailureCause { job_id: job_id.clone() },
             Question::Exceptions { job_id: job_id.clone() },
-            Question::Metrics { job_id },
+            Question::Metrics { job_id: job_id.clone() },
+            Question::Parallelism { job_id },
         ] {
             assert_eq!(question.job_id(), Some("j"), "{question:?}");
         }

@@ -1,5 +1,7 @@
 //! Everything that the lifecycle can want done, as data. One executor performs it.
 
+use std::collections::BTreeMap;
+
 use kube::core::DynamicObject;
 use resources::ClusterObjects;
 
@@ -151,6 +153,15 @@ pub struct FlinkCluster {
     pub tls: bool,
 }
 
+/// Between what the adaptive scheduler may choose for a vertex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParallelismBounds {
+    /// The job waits until it can have this many subtasks.
+    pub lower: u32,
+    /// It takes no more than this.
+    pub upper: u32,
+}
+
 /// Calls that change something in Flink. Each carries an identity that we chose and recorded before the call, so
 /// that a repeat is recognised by Flink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,6 +203,14 @@ pub enum FlinkRequest {
         trigger_id: String,
         /// `FULL`, `INCREMENTAL` or `CONFIGURED`.
         checkpoint_type: String,
+    },
+    /// Tell a running job how parallel its vertices shall be. It says all there is to say, so that a repeat changes
+    /// nothing.
+    Rescale {
+        /// The job.
+        job_id: String,
+        /// Every vertex of the job, by its id.
+        vertices: BTreeMap<String, ParallelismBounds>,
     },
     /// Delete the files of a savepoint.
     DisposeSavepoint {

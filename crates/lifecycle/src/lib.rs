@@ -15,8 +15,8 @@ pub mod validate;
 pub use decision::{Decision, PollPlan, Question, Requeue};
 pub use deployment::{Context, Reads, decide, reads};
 pub use effect::{
-    DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference, Propagation, RemoveData,
-    ScaleObject,
+    DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference, ParallelismBounds,
+    Propagation, RemoveData, ScaleObject,
 };
 pub use event::{Component, EventMode, EventRecord, EventType, Reason};
 pub use observed::Observed;

@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
+use crate::effect::ParallelismBounds;
+
 /// Everything that [`crate::decide`] may look at besides the resource itself.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
@@ -292,6 +294,8 @@ pub struct FlinkAnswer {
     pub exceptions: Vec<JobException>,
     /// Restart and checkpoint counters of the job, when asked for.
     pub metrics: Option<JobMetrics>,
+    /// How parallel the job is, when asked for.
+    pub parallelism: Option<Parallelism>,
 }
 
 /// One job of `GET /jobs/overview`.
@@ -414,6 +418,28 @@ pub struct JobMetrics {
     pub restarts: Option<i64>,
     /// `numberOfCompletedCheckpoints`.
     pub completed_checkpoints: Option<i64>,
+}
+
+/// How parallel a job is, and may become while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parallelism {
+    /// The job asked about.
+    pub job_id: String,
+    /// Since when it has been asked about without a break.
+    pub since: Timestamp,
+    /// Why Flink does not tell: only the adaptive scheduler does.
+    pub refusal: Option<String>,
+    /// By the vertex's id, 32 hexadecimal digits.
+    pub vertices: BTreeMap<String, VertexParallelism>,
+}
+
+/// How parallel a vertex is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VertexParallelism {
+    /// `GET /jobs/:jobid/resource-requirements`.
+    pub bounds: ParallelismBounds,
+    /// Subtasks that it has, by `GET /jobs/:jobid`; may be 3 s old.
+    pub current: Option<u32>,
 }
 
 /// HA metadata of a cluster in Kubernetes.

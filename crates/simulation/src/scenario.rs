@@ -226,6 +226,9 @@ pub struct Condition {
     /// Number of jobs that are alive.
     #[serde(default)]
     pub live_jobs: Option<usize>,
+    /// The most subtasks that a vertex of the job has.
+    #[serde(default)]
+    pub parallelism: Option<u32>,
     /// Number of starts of jobs by a new Deployment so far, at least.
     #[serde(default)]
     pub starts: Option<usize>,
@@ -264,7 +267,7 @@ impl std::fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("deploying.yaml", include_str!("../scenarios/deploying.yaml")),
     ("upgrading.yaml", include_str!("../scenarios/upgrading.yaml")),
     ("recovering.yaml", include_str!("../scenarios/recovering.yaml")),
@@ -274,6 +277,7 @@ const FILES: [(&str, &str); 11] = [
     ("health.yaml", include_str!("../scenarios/health.yaml")),
     ("deletion-with-state.yaml", include_str!("../scenarios/deletion-with-state.yaml")),
     ("rollback.yaml", include_str!("../scenarios/rollback.yaml")),
+    ("rescaling.yaml", include_str!("../scenarios/rescaling.yaml")),
     ("take-over.yaml", include_str!("../scenarios/take-over.yaml")),
     ("session.yaml", include_str!("../scenarios/session.yaml")),
 ];

@@ -206,6 +206,7 @@ impl Script {
             gone,
             nothing_left,
             live_jobs,
+            parallelism,
             starts,
             restored,
             call,
@@ -233,6 +234,7 @@ impl Script {
             })
             && is(gone, &|| resource.is_none())
             && is(nothing_left, &|| self.nothing_left(server))
+            && parallelism.is_none_or(|wanted| world.parallelism() == wanted)
             && live_jobs.is_none_or(|wanted| world.live_jobs().len() == wanted)
             && starts.is_none_or(|wanted| operator_starts(world) >= wanted)
             && is(restored, &|| world.runs().last().is_some_and(|run| run.restored.is_some()))

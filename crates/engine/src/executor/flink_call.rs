@@ -1,10 +1,13 @@
 //! Calls that change something in Flink.
 
+use std::collections::BTreeMap;
+
+use flink_client::answers::{self, ResourceRequirements, VertexRequirements};
 use flink_client::{
     CheckpointTrigger, CheckpointType, FlinkError, JobId, SavepointFormat, SavepointTrigger,
     StopWithSavepoint, TriggerId,
 };
-use lifecycle::{FlinkCall, FlinkRequest};
+use lifecycle::{FlinkCall, FlinkRequest, ParallelismBounds};
 
 use super::Executor;
 use super::error::{EffectError, EffectErrorKind};
@@ -66,6 +69,11 @@ impl Executor {
                 };
                 began(cluster.trigger_checkpoint(&job_id.parse()?, &trigger).await)
             }
+            FlinkRequest::Rescale { job_id, vertices } => {
+                let requirements = requirements(vertices)?;
+                cluster.update_resource_requirements(&job_id.parse()?, &requirements).await?;
+                Ok(())
+            }
             FlinkRequest::DisposeSavepoint { path, trigger_id: _ } => {
                 cluster.dispose_savepoint(path).await?;
                 Ok(())
@@ -81,6 +89,17 @@ fn began(answer: Result<(), FlinkError>) -> Result<(), EffectErrorKind> {
         Ok(()) | Err(FlinkError::Conflict { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+fn requirements(
+    vertices: &BTreeMap<String, ParallelismBounds>,
+) -> Result<ResourceRequirements, EffectErrorKind> {
+    let vertex = |(id, bounds): (&String, &ParallelismBounds)| {
+        let parallelism = answers::ParallelismBounds { lower_bound: bounds.lower, upper_bound: bounds.upper };
+        Ok((id.parse()?, VertexRequirements { parallelism }))
+    };
+    let vertices = vertices.iter().map(vertex).collect::<Result<_, EffectErrorKind>>()?;
+    Ok(ResourceRequirements { vertices })
 }
 
 fn savepoint_format(text: &str) -> Result<SavepointFormat, EffectErrorKind> {
@@ -106,6 +125,7 @@ fn action(request: &FlinkRequest) -> String {
         FlinkRequest::StopWithSavepoint { job_id, .. } => format!("stop job {job_id} with a savepoint"),
         FlinkRequest::TriggerSavepoint { job_id, .. } => format!("take a savepoint of job {job_id}"),
         FlinkRequest::TriggerCheckpoint { job_id, .. } => format!("take a checkpoint of job {job_id}"),
+        FlinkRequest::Rescale { job_id, .. } => format!("rescale job {job_id}"),
         FlinkRequest::DisposeSavepoint { path, .. } => format!("dispose of savepoint {path}"),
     }
 }

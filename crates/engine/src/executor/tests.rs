@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -5,7 +6,7 @@ use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportErro
 use kube::core::DynamicObject;
 use lifecycle::{
     Component, DeleteObject, EventRecord, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference,
-    Propagation, Reason, RemoveData, ScaleObject,
+    ParallelismBounds, Propagation, Reason, RemoveData, ScaleObject,
 };
 use resources::{ATTEMPT_ANNOTATION, ClusterObjects};
 use serde_json::{Value, json};
@@ -552,6 +553,26 @@ async fn a_stop_carries_our_id_and_a_repeat_of_it_is_done() {
     bench.does(stop()).await;
     bench.answers(503, json!({"errors": ["starting"]}));
     assert!(!bench.fails(stop()).await.look_again);
+}
+
+#[tokio::test]
+async fn a_job_is_told_the_bounds_of_all_its_vertices() {
+    let bench = Bench::new();
+    let vertices = [("a".repeat(32), 1, 4), ("b".repeat(32), 2, 2)]
+        .map(|(id, lower, upper)| (id, ParallelismBounds { lower, upper }));
+    let request = FlinkRequest::Rescale { job_id: JOB.to_owned(), vertices: BTreeMap::from(vertices) };
+    bench.answers(200, json!({}));
+    bench.does(flink(request.clone(), false)).await;
+    let (url, body) = bench.flink.asked.lock().unwrap().remove(0);
+    assert_eq!(url, format!("PUT http://app-rest.ns:8081/jobs/{JOB}/resource-requirements"));
+    let bounds = |lower: u32, upper: u32| json!({"parallelism": {"lowerBound": lower, "upperBound": upper}});
+    assert_eq!(body, json!({"a".repeat(32): bounds(1, 4), "b".repeat(32): bounds(2, 2)}));
+    bench.answers(409, json!({"errors": ["Another update is pending"]}));
+    assert_eq!(bench.fails(flink(request, false)).await.action, format!("rescale job {JOB}"));
+    let unknown = BTreeMap::from([("x".to_owned(), ParallelismBounds { lower: 1, upper: 1 })]);
+    let request = FlinkRequest::Rescale { job_id: JOB.to_owned(), vertices: unknown };
+    bench.fails(flink(request, false)).await;
+    assert_eq!(bench.flink.asked.lock().unwrap().len(), 1, "an id that is none is not sent");
 }
 
 #[tokio::test]

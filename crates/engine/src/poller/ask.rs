@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use flink_client::answers::{self, CheckpointStatistics, CheckpointStatus, JobState, Operation};
-use flink_client::{FlinkError, Missing, redact};
+use flink_client::{FlinkError, Missing, VertexId, redact};
 use jiff::Timestamp;
 use lifecycle::observed::{
     Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, JobException, JobMetrics, JobOverview,
-    OperationResult,
+    OperationResult, Parallelism, VertexParallelism,
 };
-use lifecycle::{PollPlan, Question};
+use lifecycle::{ParallelismBounds, PollPlan, Question};
 
 use super::java_trace;
 use crate::flink::Flink;
@@ -63,12 +63,16 @@ impl Budget<'_> {
 /// What is remembered of a cluster from one poll to the next.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Remembered {
-    /// Version and revision of Flink, as `GET /config` said them: they stay the same as long as the Deployment does.
+    /// Version and revision of Flink, as `GET /config` said them last.
     version: BTreeMap<String, String>,
+    /// Whether that was said twice. From then on it is not asked for: it stays the same as long as the Deployment does.
+    version_is_sure: bool,
     /// When each ended job was first seen so: in [`Clock::monotonic`] time, and as a time of day.
     ended: BTreeMap<String, (Duration, Timestamp)>,
     /// Since when each job that is asked about is not there.
     absent: BTreeMap<String, Timestamp>,
+    /// Since when it is asked how parallel the job is.
+    parallelism: Option<Timestamp>,
     /// When to ask again at the latest, because an answer would have been too early now.
     pub(super) again: Option<Duration>,
 }
@@ -90,6 +94,8 @@ impl Remembered {
             }
         }
         self.absent.retain(|id, _| state(id).is_none());
+        let asks = plan.questions.iter().any(|question| matches!(question, Question::Parallelism { .. }));
+        self.parallelism = asks.then(|| self.parallelism.unwrap_or(now));
         answer.absent.clone_from(&self.absent);
     }
 
@@ -134,6 +140,7 @@ fn empty(plan: &PollPlan, jobs: &[answers::JobOverview]) -> FlinkAnswer {
         failure_cause: None,
         exceptions: Vec::new(),
         metrics: None,
+        parallelism: None,
     }
 }
 
@@ -154,6 +161,7 @@ impl Poll<'_> {
             | Question::FailureCause { job_id }
             | Question::Exceptions { job_id }
             | Question::Metrics { job_id }
+            | Question::Parallelism { job_id }
                 if self.state(job_id).is_none() =>
             {
                 Ok(())
@@ -164,6 +172,7 @@ impl Poll<'_> {
             Question::FailureCause { job_id } => self.failure_cause(job_id).await,
             Question::Exceptions { job_id } => self.exceptions(job_id).await,
             Question::Metrics { job_id } => self.metrics(job_id).await,
+            Question::Parallelism { job_id } => self.parallelism(job_id).await,
         };
         match asked {
             Err(Unanswered::TooSlow) => {
@@ -188,11 +197,15 @@ impl Poll<'_> {
     }
 
     async fn cluster_info(&mut self) -> Result<(), Unanswered> {
-        if self.remembered.version.is_empty() {
+        if !self.remembered.version_is_sure {
             let config = self.cluster()?.dashboard_config().await?;
-            let version = &mut self.remembered.version;
-            version.insert(FLINK_VERSION.to_owned(), config.flink_version);
-            version.insert(FLINK_REVISION.to_owned(), config.flink_revision);
+            let version = BTreeMap::from([
+                (FLINK_VERSION.to_owned(), config.flink_version),
+                (FLINK_REVISION.to_owned(), config.flink_revision),
+            ]);
+            // The first may be what a JobManager says that is about to go.
+            self.remembered.version_is_sure = self.remembered.version == version;
+            self.remembered.version = version;
         }
         self.answer.cluster_info.extend(self.remembered.version.clone());
         let task_managers = self.cluster()?.taskmanagers().await?.len();
@@ -222,6 +235,36 @@ impl Poll<'_> {
             self.answer.cluster_info.insert(STATE_SIZE.to_owned(), size.to_string());
         }
         self.answer.checkpoints = Some(checkpoints);
+        Ok(())
+    }
+
+    async fn parallelism(&mut self, job_id: &str) -> Result<(), Unanswered> {
+        let job = job_id.parse()?;
+        let mut parallelism = Parallelism {
+            job_id: job_id.to_owned(),
+            since: self.remembered.parallelism.unwrap_or_else(|| self.budget.clock.now()),
+            refusal: None,
+            vertices: BTreeMap::new(),
+        };
+        match self.cluster()?.resource_requirements(&job).await {
+            Err(error) if error.is_no_answer() => return Err(error.into()),
+            Err(error) => parallelism.refusal = Some(error.to_string()),
+            Ok(requirements) => {
+                let details = self.cluster()?.job_details(&job).await?;
+                let current = |id: &VertexId| {
+                    details.vertices.iter().find(|vertex| vertex.id == *id).map(|vertex| vertex.parallelism)
+                };
+                for (id, vertex) in &requirements.vertices {
+                    let bounds = ParallelismBounds {
+                        lower: vertex.parallelism.lower_bound,
+                        upper: vertex.parallelism.upper_bound,
+                    };
+                    let current = current(id);
+                    parallelism.vertices.insert(id.to_string(), VertexParallelism { bounds, current });
+                }
+            }
+        }
+        self.answer.parallelism = Some(parallelism);
         Ok(())
     }
 

@@ -36,6 +36,7 @@ fn hash_answer(answer: &FlinkAnswer, hasher: &mut DefaultHasher) {
         failure_cause,
         exceptions,
         metrics,
+        parallelism,
     } = answer;
     cluster.hash(hasher);
     task_managers.hash(hasher);
@@ -71,4 +72,10 @@ fn hash_answer(answer: &FlinkAnswer, hasher: &mut DefaultHasher) {
         (exception.timestamp, &exception.exception).hash(hasher);
     }
     metrics.is_some().hash(hasher);
+    if let Some(parallelism) = parallelism {
+        parallelism.refusal.is_some().hash(hasher);
+        for (id, vertex) in &parallelism.vertices {
+            (id, vertex.bounds.lower, vertex.bounds.upper, vertex.current).hash(hasher);
+        }
+    }
 }

@@ -1,9 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
-use lifecycle::observed::OperationResult;
-use lifecycle::{FlinkCluster, Question};
+use lifecycle::observed::{OperationResult, VertexParallelism};
+use lifecycle::{FlinkCluster, ParallelismBounds, Question};
 use serde_json::{Value, json};
 
 use super::*;
@@ -172,6 +172,7 @@ async fn a_healthy_job_wakes_nobody_and_is_not_asked_for_what_cannot_change() {
     let bench = Bench::new();
     bench.poller.set_plan(&key(), Some(plan(all())));
     bench.poll().await;
+    bench.poll().await;
     let checkpoint = json!({"id": 5, "status": "COMPLETED", "trigger_timestamp": 50, "state_size": 99,
         "external_path": "s3://b/chk-5"});
     bench.flinks.says(
@@ -187,6 +188,34 @@ async fn a_healthy_job_wakes_nobody_and_is_not_asked_for_what_cannot_change() {
         Some(5),
         "the view is new all the same"
     );
+}
+
+#[tokio::test]
+async fn how_parallel_a_job_is_comes_from_its_requirements_and_its_vertices() {
+    let bench = Bench::new();
+    bench.flinks.job_is("RUNNING", 2);
+    let (source, sink) = ("a".repeat(32), "b".repeat(32));
+    let bounds = |lower: u32, upper: u32| json!({"parallelism": {"lowerBound": lower, "upperBound": upper}});
+    bench.flinks.says(
+        &format!("/jobs/{JOB}/resource-requirements"),
+        json!({&source: bounds(1, 4), &sink: bounds(1, 2)}),
+    );
+    let vertex = json!({"id": source, "name": "s", "parallelism": 3, "status": "RUNNING"});
+    let details = json!({"jid": JOB, "name": "n", "state": "RUNNING", "start-time": 7, "end-time": -1,
+        "vertices": [vertex]});
+    bench.flinks.says(&format!("/jobs/{JOB}"), details);
+    let questions = vec![Question::Parallelism { job_id: JOB.to_owned() }];
+    bench.poller.set_plan(&key(), Some(plan(questions)));
+    bench.poll().await;
+    let known = bench.answer().parallelism.unwrap();
+    let vertex =
+        |upper, current| VertexParallelism { bounds: ParallelismBounds { lower: 1, upper }, current };
+    assert_eq!(known.vertices, BTreeMap::from([(source, vertex(4, Some(3))), (sink, vertex(2, None))]));
+    assert_eq!((known.job_id.as_str(), known.refusal), (JOB, None));
+    bench.flinks.refuses(&format!("/jobs/{JOB}/resource-requirements"), 500, "The DefaultScheduler does not");
+    assert_eq!(bench.poll().await, Some(true));
+    let refusal = bench.answer().parallelism.unwrap().refusal.unwrap();
+    assert!(refusal.contains("DefaultScheduler"), "{refusal}");
 }
 
 #[tokio::test]

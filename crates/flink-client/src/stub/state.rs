@@ -350,6 +350,12 @@ impl FlinkState {
         self.jobs.values().filter(|job| !job.state.is_globally_terminal()).map(|job| job.id.clone()).collect()
     }
 
+    /// The plan of a job.
+    #[must_use]
+    pub fn plan(&self, id: &JobId) -> Option<&JobPlan> {
+        self.jobs.get(id).map(|job| &job.plan)
+    }
+
     /// The plan of a job, to change how it behaves from now on.
     pub fn plan_mut(&mut self, id: &JobId) -> Option<&mut JobPlan> {
         self.jobs.get_mut(id).map(|job| &mut job.plan)

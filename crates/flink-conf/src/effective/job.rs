@@ -77,20 +77,10 @@ pub(super) fn parallelism(
         return Ok(replicas.saturating_mul(task_slots(conf)?));
     }
     let standalone = spec.mode_or_default() == KubernetesDeploymentMode::Standalone;
-    if let Some(overrides) = conf.map(job::PARALLELISM_OVERRIDES)?.filter(|_| standalone) {
-        let mut largest = 0;
-        for (vertex, text) in overrides {
-            let parsed = text.trim().parse::<i32>();
-            let parallelism = parsed.map_err(|_| {
-                ConfError::value(format!("{}.{vertex}", job::PARALLELISM_OVERRIDES.name), &text, "a number")
-            })?;
-            largest = largest.max(parallelism);
-        }
-        if largest > 0 {
-            return Ok(largest);
-        }
-    }
-    Ok(job_spec.parallelism_or_default())
+    let overrides = crate::reading::parallelism_overrides(conf)?;
+    let largest = overrides.into_values().max().filter(|_| standalone);
+    Ok(largest
+        .map_or(job_spec.parallelism_or_default(), |largest| i32::try_from(largest).unwrap_or(i32::MAX)))
 }
 
 /// Standalone mode names the jar on the class path, as a URL that Java can open: `local:` is `file:` there.

@@ -33,6 +33,7 @@ mod pruned;
 mod quiet;
 mod recovery;
 mod replacement;
+mod rescaling;
 mod restart;
 mod restore;
 mod rollback;

@@ -57,13 +57,14 @@ impl Pass<'_> {
             && self.is_settled();
         let expects = self.hold.as_ref().is_some_and(|hold| !REFUSALS.contains(&hold.reason))
             || !self.pending_questions("").is_empty();
+        let rescales = self.rescales() && !self.waits_for_long();
         let asks_for_jobs = [&self.hold, &self.deletion]
             .into_iter()
             .flatten()
             .any(|hold| hold.reason == super::session::JOBS_UNKNOWN);
         if self.ends_job() {
             URGENT
-        } else if asks_for_jobs && !self.waits_for_long() {
+        } else if rescales || asks_for_jobs && !self.waits_for_long() {
             BUSY
         } else if settled && !expects {
             self.settings.reconcile_interval
@@ -111,6 +112,9 @@ impl Pass<'_> {
         questions.push(Question::Exceptions { job_id: job_id.clone() });
         if self.settings.health_check {
             questions.push(Question::Metrics { job_id: job_id.clone() });
+        }
+        if self.rescales() {
+            questions.push(Question::Parallelism { job_id: job_id.clone() });
         }
         questions.extend(self.pending_questions(&job_id));
         let operation = self.operation();

@@ -59,7 +59,7 @@ impl Pass<'_> {
 
     /// Until the Deployment has the number of replicas that is recorded.
     pub(super) fn follow_scaling(&mut self) {
-        if !self.scales() {
+        if !self.scales() || !self.is_standalone() {
             return;
         }
         let wanted = self

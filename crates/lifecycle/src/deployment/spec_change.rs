@@ -1,12 +1,13 @@
 //! A deployed cluster whose spec changes, or stays the same.
 
-use api::{ErrorReport, JobState, ReconciliationState, RetryKind, UpgradeMode};
+use api::{ErrorReport, JobState, JobStatusState, ReconciliationState, RetryKind, UpgradeMode};
 
 use super::pass::{Pass, Sight};
 use super::restore::Ha;
 use super::upgrade::{self, CheckpointAge, KnownState, Plan, Restore, Stop, UpgradeInput};
 use crate::diff::{self, DiffType, SpecDiff};
 use crate::event::{Component, EventRecord, Reason};
+use crate::observed::JobManager;
 
 impl Pass<'_> {
     /// The arm of a deployed cluster.
@@ -17,6 +18,7 @@ impl Pass<'_> {
             return;
         }
         self.follow_scaling();
+        self.follow_rescaling();
         let Some(recorded) = self.last.as_ref().map(|last| last.spec.clone()) else { return };
         let change = diff::spec_diff(&recorded, &self.spec);
         if change.kind == DiffType::Ignore {
@@ -39,7 +41,7 @@ impl Pass<'_> {
             return;
         }
         self.tell_change(&change);
-        if self.scale_task_managers(&change) {
+        if self.scale_task_managers(&change) || self.rescale_job(&change) {
             return;
         }
         if self.is_application() {
@@ -99,6 +101,9 @@ impl Pass<'_> {
             self.look_again(self.settings.progress_check_interval);
             return;
         }
+        if self.wanted_mode() == UpgradeMode::Savepoint && self.waits_for_first_answer() {
+            return;
+        }
         let input = self.upgrade_input(self.wanted_mode());
         match upgrade::plan(&input) {
             Plan::Go(Stop::Savepoint, _) if self.waits_before_next_savepoint() => self.keep_running(),
@@ -118,6 +123,19 @@ impl Pass<'_> {
             }
             Plan::ManualRestore => self.ask_for_manual_restore(Reason::UpgradeFailed),
         }
+    }
+
+    /// A JobManager that has just come up will say in a moment whether a savepoint can be taken; until then nothing else
+    /// is taken in its place.
+    fn waits_for_first_answer(&mut self) -> bool {
+        let available = self.observed.job_manager.as_ref().is_some_and(JobManager::is_available);
+        let due = available && self.answer().is_none() && !self.flink_is_silent();
+        if due && self.job_state() == Some(JobStatusState::Reconciling) {
+            self.hold("WaitingForJob", "The change waits for what the JobManager says of the job.");
+            self.look_again(self.settings.progress_check_interval);
+            return true;
+        }
+        false
     }
 
     /// After a savepoint that failed, the next one is tried later and later. The job goes on with its old spec.

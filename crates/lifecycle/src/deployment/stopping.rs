@@ -81,13 +81,17 @@ impl Pass<'_> {
 
     /// Lets a job go in an orderly way before its cluster is deleted; a failure does not matter.
     pub(super) fn cancel_quietly(&mut self) {
-        let reachable = self.job_manager_status() == Jm::Ready;
+        if let Some(job_id) = self.job_id().map(str::to_owned).filter(|_| self.job_is_reachable()) {
+            self.call_flink(FlinkRequest::Cancel { job_id }, true);
+        }
+    }
+
+    /// Whether a call would find the job alive.
+    pub(super) fn job_is_reachable(&self) -> bool {
         let alive = self.job_state().is_some_and(|state| {
             !state.is_terminal() && !matches!(state, JobStatusState::Reconciling | JobStatusState::Cancelling)
         });
-        if let Some(job_id) = self.job_id().map(str::to_owned).filter(|_| reachable && alive) {
-            self.call_flink(FlinkRequest::Cancel { job_id }, true);
-        }
+        self.job_manager_status() == Jm::Ready && alive
     }
 
     pub(super) fn call_flink(&mut self, request: FlinkRequest, tolerate_failure: bool) {

@@ -68,9 +68,14 @@ impl Boot {
         plan.addressable_checkpoints = checkpoints.is_some();
         plan.retain_on_cancellation =
             conf.text(state::EXTERNALIZED_RETENTION) == Some("RETAIN_ON_CANCELLATION");
+        for vertex in &mut plan.vertices {
+            let overrides = flink_conf::parallelism_overrides(conf).unwrap_or_default();
+            vertex.parallelism = overrides.get(vertex.id.as_str()).copied().unwrap_or(vertex.parallelism);
+        }
         let version = if newer { "2.1.0" } else { "1.20.3" };
         let settings = ClusterSettings {
             version: version.to_owned(),
+            adaptive: flink_conf::is_adaptive(conf),
             savepoint_directory: flink_conf::savepoint_directory(conf).map(str::to_owned),
             checkpoint_directory: checkpoints.unwrap_or_else(|| "memory:".to_owned()),
             jar_plan: plan.clone(),

@@ -143,6 +143,21 @@ impl World {
         inner.pods.values().flat_map(of).collect()
     }
 
+    /// The most subtasks that a vertex of a job that has not ended has; 0 when there is none.
+    #[must_use]
+    pub fn parallelism(&self) -> u32 {
+        let inner = self.inner();
+        let managers = inner.pods.values().filter_map(|pod| match &pod.phase {
+            Phase::Running(manager) => Some(manager),
+            _ => None,
+        });
+        let vertices = managers.flat_map(|manager| {
+            let plans = manager.flink.live_jobs().into_iter().filter_map(|job| manager.flink.plan(&job));
+            plans.flat_map(|plan| plan.vertices.iter().map(|vertex| vertex.parallelism)).collect::<Vec<_>>()
+        });
+        vertices.max().unwrap_or(0)
+    }
+
     /// Every start of an application's job so far.
     #[must_use]
     pub fn runs(&self) -> Vec<Run> {

@@ -11,6 +11,7 @@ mod lost_jobmanager;
 mod operator_killed;
 mod pages;
 mod report;
+mod rescaling;
 mod rights;
 mod session;
 pub(crate) mod space;
@@ -104,6 +105,7 @@ const ALL: &[Scenario] = &[
     ),
     scenario!(long "standalone-last-state", standalone::last_state, "a standalone application with HA, on Flink 2.2"),
     scenario!(long "standalone-reactive", standalone::reactive, "a standalone application that takes all slots"),
+    scenario!(long "rescaling", rescaling::run, "another parallelism in place, and by a restart; both versions"),
     scenario!(long "rollback", stateful::rollback, "a change that never gets ready is taken back"),
     scenario!(long "lost-jobmanager-with-state", stateful::lost_jobmanager, "its Deployment deleted; HA metadata"),
     scenario!(long "savepoint-on-deletion", stateful::savepoint_on_deletion, "another job starts from it"),

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::sequence::{Event, Sequences, State};
+use super::sequence::{Sequences, State};
 
 /// A listed difference.
 pub(super) struct Listed {
@@ -22,7 +22,6 @@ pub(super) const LISTED: &[Listed] = &[
     Listed { id: "session cluster without HA", apply: session_without_ha },
     Listed { id: "deletion during an upgrade", apply: deletion_during_upgrade },
     Listed { id: "redeployment from a savepoint", apply: savepoint_redeploy },
-    Listed { id: "in-place scaling", apply: in_place_scaling },
     Listed { id: "end of a failed job", apply: end_of_failed_job },
     Listed { id: "upgrade done in time", apply: done_in_time },
 ];
@@ -109,32 +108,6 @@ fn savepoint_redeploy(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> 
     true
 }
 
-/// Where parallelism is changed in place, a part that is not built yet, the job is upgraded.
-fn in_place_scaling(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
-    let scales = |side: &Sequences| side.events.iter().position(|event| event.reason == "Scaling");
-    let (Some(at), None) = (scales(recorded), scales(ours)) else { return false };
-    let changed = |from: &str, to: &str| Some((from.to_owned(), to.to_owned()));
-    let event = |component: &str, reason: &str, change| Event {
-        severity: "Normal".to_owned(),
-        component: component.to_owned(),
-        reason: reason.to_owned(),
-        change,
-    };
-    let upgrade = [
-        event("JobManagerDeployment", "Suspended", None),
-        event("JobManagerDeployment", "Submit", None),
-        event("Job", "JobStatusChanged", changed("RECONCILING", "RUNNING")),
-    ];
-    recorded.events.splice(at..=at, upgrade);
-    let spec_changed = recorded.lifecycle.windows(2).position(|pair| *pair == ["STABLE", "DEPLOYED"]);
-    recorded.lifecycle.splice(spec_changed.map_or(0..0, |at| at + 1..at + 1), ["UPGRADING".to_owned()]);
-    let states = ["MISSING", "DEPLOYING", "READY"].map(State::of_cluster);
-    insert_after(&mut recorded.job_manager, |state| state.name == "READY", states);
-    let states = ["FINISHED", "RECONCILING", "RUNNING"].map(str::to_owned);
-    insert_after(&mut recorded.job, |state| state == "RUNNING", states);
-    true
-}
-
 /// A stateless upgrade of a job that has failed: the recorded state becomes FINISHED for the moment between both jobs.
 fn end_of_failed_job(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
     let finished = |side: &Sequences| side.job.windows(2).position(|pair| *pair == ["FAILED", "FINISHED"]);
@@ -175,13 +148,5 @@ fn repeat_last<T: Clone + ToString>(sequence: &mut Vec<T>, what: &[String]) {
     if let Some(at) = sequence.windows(what.len()).rposition(matches) {
         let again = sequence[at..at + what.len()].to_vec();
         sequence.splice(at..at, again);
-    }
-}
-
-fn insert_after<T, const N: usize>(sequence: &mut Vec<T>, after: impl Fn(&T) -> bool, what: [T; N]) {
-    if let Some(at) = sequence.iter().position(after) {
-        let rest = sequence.split_off(at + 1);
-        sequence.extend(what);
-        sequence.extend(rest);
     }
 }

@@ -149,7 +149,9 @@ impl Pass<'_> {
     }
 
     fn mark_stable_when_running(&mut self, state: JobStatusState) {
-        if self.reconciliation_state() != ReconciliationState::Deployed || self.stage() != Stage::Deployed {
+        let deployed =
+            self.reconciliation_state() == ReconciliationState::Deployed && self.stage() == Stage::Deployed;
+        if !deployed || self.rescales() {
             return;
         }
         if matches!(state, JobStatusState::Running | JobStatusState::Finished) {

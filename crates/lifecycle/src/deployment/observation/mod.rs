@@ -81,17 +81,17 @@ impl<'a> Pass<'a> {
             self.status.job_manager_deployment_status = Some(Jm::Ready);
             return;
         }
-        let patience = self.settings.flink_client_timeout;
-        let silent = self
-            .observed
-            .flink
-            .failure
-            .as_ref()
-            .is_some_and(|failure| self.now().duration_since(failure.since).unsigned_abs() >= patience);
-        if before != Jm::Ready || silent {
+        if before != Jm::Ready || self.flink_is_silent() {
             self.status.job_manager_deployment_status = Some(Jm::DeployedNotReady);
             self.job_is_out_of_sight();
         }
+    }
+
+    /// Whether several polls in a row were not answered: one may always be lost.
+    pub(super) fn flink_is_silent(&self) -> bool {
+        let silent_since = self.observed.flink.failure.as_ref().map(|failure| failure.since);
+        let patience = self.settings.flink_client_timeout.saturating_mul(3) / 2;
+        silent_since.is_some_and(|since| self.now().duration_since(since).unsigned_abs() >= patience)
     }
 
     fn observe_starting(&mut self, job_manager: &JobManager) {

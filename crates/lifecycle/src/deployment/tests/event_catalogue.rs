@@ -6,7 +6,7 @@ use api::{JobStatusState, UpgradeMode};
 use serde_json::json;
 
 use super::world::{World, application, described, restart, session, upgrade_mode, with_ha};
-use super::{events, health, ingress, refusal, rollback, savepoints};
+use super::{events, health, ingress, refusal, rescaling, rollback, savepoints};
 use crate::observed::{EffectFailure, FailureCause, HaMetadata, OperationResult, PodProblem, SessionJob};
 use crate::{EventRecord, EventType, Reason};
 
@@ -14,7 +14,7 @@ use crate::{EventRecord, EventType, Reason};
 type Situation = fn() -> World;
 
 /// Type, reason and component, and what causes it.
-const CATALOGUE: [(&str, Situation); 35] = [
+const CATALOGUE: [(&str, Situation); 36] = [
     ("Normal Cleanup Operator", || {
         let mut world = World::stable(application("stateless"));
         world.ask_for_deletion();
@@ -144,6 +144,7 @@ const CATALOGUE: [(&str, Situation); 35] = [
         world.ask_for_deletion();
         world
     }),
+    ("Normal Scaling Job", rescaling::taken),
     ("Warning IngressManagement Operator", || ingress::unmanaged(application("stateless"))),
     // The same of what is not in the Java operator: other jobs, a spec that no cluster can be built from, and a
     // savepoint whose resource cannot be created.
@@ -236,11 +237,12 @@ fn the_catalogue_has_every_reason() {
         Reason::UpgradeFailed,
         Reason::RestoreFailed,
         Reason::IngressManagement,
+        Reason::Scaling,
     ];
     for reason in &reasons {
         assert!(known.contains(reason.as_str()), "{reason}");
     }
-    // What is left is the reasons of Kubernetes, and of no autoscaler: `Scaling` is not told yet.
+    // What is left is the reasons of Kubernetes.
     assert_eq!(known.len(), reasons.len() + 8);
 }
 

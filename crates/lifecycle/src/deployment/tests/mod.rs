@@ -16,6 +16,7 @@ mod reads;
 mod records;
 mod recovery;
 mod refusal;
+mod rescaling;
 mod restarts;
 mod rollback;
 mod savepoints;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::world::{World, application, restart, with, with_ha};
 use crate::FlinkRequest;
-use crate::observed::{EffectFailure, OperationResult};
+use crate::observed::{EffectFailure, FlinkFailure, FlinkView, OperationResult};
 
 /// A job whose stop with a savepoint was asked for just now.
 pub(super) fn stopping(spec: serde_json::Value) -> World {
@@ -28,6 +28,42 @@ fn trigger_ids(world: &World) -> Vec<String> {
 
 fn completed(path: &str) -> OperationResult {
     OperationResult::Completed(path.to_owned())
+}
+
+/// A moment later it is known that the job runs, and that a savepoint can be taken.
+#[test]
+fn a_job_manager_that_has_just_come_up_is_asked_before_its_job_is_taken_from_ha_metadata() {
+    let mut world = World::new(with_ha(application("savepoint")));
+    world.pass();
+    world.job_is(JobStatusState::Running);
+    world.ha_job(true);
+    let answer = world.observed.flink.answer.take();
+    world.observed.flink.failure =
+        Some(FlinkFailure { since: world.now, unreachable: true, message: "too slow".to_owned() });
+    world.pass();
+    world.change(restart(1));
+    world.pass();
+    assert_eq!(world.held().as_deref(), Some("WaitingForJob"));
+    world.observed.flink = FlinkView { answer, failure: None };
+    world.pass();
+    assert!(matches!(world.calls.as_slice(), [FlinkRequest::StopWithSavepoint { .. }]), "{:?}", world.calls);
+}
+
+#[test]
+fn a_job_manager_that_stays_silent_is_not_waited_for_for_ever() {
+    let mut world = World::new(with_ha(application("savepoint")));
+    world.pass();
+    world.job_is(JobStatusState::Running);
+    world.ha_job(true);
+    world.observed.flink.answer = None;
+    world.observed.flink.failure =
+        Some(FlinkFailure { since: world.now, unreachable: true, message: "too slow".to_owned() });
+    world.pass();
+    world.change(restart(1));
+    world.later(15);
+    world.pass();
+    assert_eq!(world.scaled, [0], "the JobManager ends, and its HA metadata stays");
+    assert!(world.calls.is_empty());
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn deletes(world: &World) -> bool {
 // ---- observation ----------------------------------------------------------------------------------------------------
 
 #[test]
-fn a_silent_job_manager_has_ten_seconds() {
+fn a_silent_job_manager_has_fifteen_seconds() {
     let silent = || {
         let mut world = World::stable(application("stateless"));
         let since = world.now;
@@ -45,7 +45,7 @@ fn a_silent_job_manager_has_ten_seconds() {
             Some(FlinkFailure { since, unreachable: true, message: "x".to_owned() });
         world
     };
-    at_limit(silent, 10_000, |world, passed| {
+    at_limit(silent, 15_000, |world, passed| {
         world.round();
         let expected = if passed { Jm::DeployedNotReady } else { Jm::Ready };
         assert_eq!(world.status().job_manager_deployment_status, Some(expected));

@@ -301,6 +301,7 @@ impl World {
             failure_cause: (state == JobStatusState::Failed).then(FailureCause::default),
             exceptions: Vec::new(),
             metrics: None,
+            parallelism: None,
         };
         self.observed.flink = FlinkView { answer: Some(answer), failure: None };
     }

@@ -1,0 +1,89 @@
+//! The parallelism of a running native job.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use super::expectations::{event, jobmanager, stable};
+use super::ledger::{Ledger, goes_on};
+use super::space::{Space, TO_STABLE};
+use super::specs::Flink;
+use super::stateful::{Mode, counting};
+use crate::kubernetes::{text, uid};
+
+const OVERRIDES: &str = "pipeline.jobvertex-parallelism-overrides";
+
+/// Told to change while it runs, a job of the adaptive scheduler goes on with its state; the same change by a restart
+/// is timed for comparison. A parallelism that there are no slots for is told, and the job runs on.
+pub(super) async fn run(space: &Space) -> Result<()> {
+    for (name, flink) in [("older", Flink::V1_20), ("newer", Flink::V2_2)] {
+        in_place(space, name, flink).await?;
+    }
+    Ok(())
+}
+
+async fn in_place(space: &Space, name: &str, flink: Flink) -> Result<()> {
+    let mut deployment = counting(space, name, flink, Mode::Savepoint);
+    deployment["spec"]["flinkConfiguration"]["jobmanager.scheduler"] = "adaptive".into();
+    space.create(deployment).await?;
+    stable(space, name).await?;
+    goes_on(space, name, 1, 0, 0).await?;
+    let before = jobmanager(space, name).await?;
+    let id = widest(space, name).await?;
+    let counted = Ledger::read(space, name)?.number("sequence")?;
+
+    let began = Instant::now();
+    space.change(name, json!({"flinkConfiguration": {OVERRIDES: format!("{id}:2")}})).await?;
+    stable(space, name).await?;
+    space.say(&format!("{name} rescaled in place in {:.1} s", began.elapsed().as_secs_f64()));
+    ensure!(uid(&before) == uid(&jobmanager(space, name).await?), "the cluster was replaced");
+    let vertices = vertices(space, name).await?;
+    let now = vertices.iter().find(|vertex| vertex["id"] == id.as_str()).context("the vertex is gone")?;
+    ensure!(now["parallelism"] == 2, "STABLE with {now}");
+    event(space, name, "Normal", &["Scaling"]).await?;
+    goes_on(space, name, 2, 1, counted).await?;
+
+    let counted = Ledger::read(space, name)?.number("sequence")?;
+    let began = Instant::now();
+    space.change(name, json!({"flinkConfiguration": {OVERRIDES: null}})).await?;
+    stable(space, name).await?;
+    space.say(&format!("{name} rescaled by a restart in {:.1} s", began.elapsed().as_secs_f64()));
+    ensure!(uid(&before) != uid(&jobmanager(space, name).await?), "an override that is gone needs a restart");
+    goes_on(space, name, 3, 2, counted).await?;
+    if flink == Flink::V1_20 {
+        beyond_the_slots(space, name, &id).await?;
+    }
+    Ok(())
+}
+
+/// More subtasks than the node has room for: the job has what it can get, and somebody says so.
+async fn beyond_the_slots(space: &Space, name: &str, id: &str) -> Result<()> {
+    let configuration = json!({
+        OVERRIDES: format!("{id}:64"),
+        "kubernetes.operator.deployment.readiness.timeout": "30 s",
+    });
+    space.change(name, json!({"flinkConfiguration": configuration})).await?;
+    let told = |now: &Value| {
+        text(now, "/status/lifecycleState") == "STABLE"
+            && now["status"]["observedGeneration"] == now["metadata"]["generation"]
+    };
+    space.until_deployment(name, "runs with what there is", TO_STABLE, told).await?;
+    let event = event(space, name, "Warning", &["Error"]).await?;
+    ensure!(text(&event, "/message").contains("of 64"), "{event}");
+    Ok(())
+}
+
+async fn vertices(space: &Space, name: &str) -> Result<Vec<Value>> {
+    let status = space.deployment(name).await?;
+    let path = format!("/jobs/{}", text(&status, "/status/jobStatus/jobId"));
+    let job = space.cluster.ask_flink(&space.name, name, &path).await?;
+    job["vertices"].as_array().cloned().context("a job without vertices")
+}
+
+/// The vertex that can have the most subtasks: a source of numbered elements has one.
+async fn widest(space: &Space, name: &str) -> Result<String> {
+    let vertices = vertices(space, name).await?;
+    let widest = vertices.iter().max_by_key(|vertex| vertex["maxParallelism"].as_u64());
+    Ok(text(widest.context("no vertex")?, "/id").to_owned())
+}
