@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     Ingress,
     Event,
     Namespace,
+    HorizontalPodAutoscaler,
 }
 
 impl Kind {
@@ -33,6 +34,7 @@ impl Kind {
             Self::Ingress => ("networking.k8s.io", "v1", "Ingress"),
             Self::Event => ("", "v1", "Event"),
             Self::Namespace => ("", "v1", "Namespace"),
+            Self::HorizontalPodAutoscaler => ("autoscaling", "v2", "HorizontalPodAutoscaler"),
         };
         ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
     }
@@ -50,7 +52,8 @@ impl Kind {
             | Self::ConfigMap
             | Self::Secret
             | Self::Ingress
-            | Self::Event => true,
+            | Self::Event
+            | Self::HorizontalPodAutoscaler => true,
         }
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod access;
 mod application;
 mod broken_image;
 mod deletion;
+mod examples;
 pub(crate) mod expectations;
 mod invalid_spec;
 pub(crate) mod ledger;
@@ -105,6 +106,7 @@ const ALL: &[Scenario] = &[
     ),
     scenario!(long "standalone-last-state", standalone::last_state, "a standalone application with HA, on Flink 2.2"),
     scenario!(long "standalone-reactive", standalone::reactive, "a standalone application that takes all slots"),
+    scenario!(long "examples", examples::run, "every FlinkDeployment of examples/, as it is written"),
     scenario!(long "rescaling", rescaling::run, "another parallelism in place, and by a restart; both versions"),
     scenario!(long "rollback", stateful::rollback, "a change that never gets ready is taken back"),
     scenario!(long "lost-jobmanager-with-state", stateful::lost_jobmanager, "its Deployment deleted; HA metadata"),

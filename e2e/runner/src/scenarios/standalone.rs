@@ -77,7 +77,7 @@ pub(super) async fn session_cluster(space: &Space) -> Result<()> {
 }
 
 /// Waits until so many TaskManagers have registered with the JobManager.
-async fn task_managers(space: &Space, cluster: &str, number: usize) -> Result<()> {
+pub(super) async fn task_managers(space: &Space, cluster: &str, number: usize) -> Result<()> {
     space
         .until(&format!("{cluster} has {number} TaskManagers"), TO_STABLE, async || {
             let answer = space.cluster.ask_flink(&space.name, cluster, "/taskmanagers").await?;
