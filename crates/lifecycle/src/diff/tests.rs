@@ -174,15 +174,15 @@ fn fields_of_the_cluster() {
         (
             json!({"ingress": {"template": "a", "annotations": {"x/y": "1"}}}),
             json!({"ingress": {"template": "b", "annotations": {"x/y": "2"}}}),
-            Upgrade,
-            Upgrade,
+            Ignore,
+            Ignore,
             "ingress.template : a -> b, ingress.annotations.x/y : 1 -> 2",
         ),
         (
             json!({"ingress": {"template": "a"}}),
             json!({"ingress": {"template": "a", "labels": {}}}),
-            Upgrade,
-            Upgrade,
+            Ignore,
+            Ignore,
             "ingress.labels : null -> {}",
         ),
     ]);
