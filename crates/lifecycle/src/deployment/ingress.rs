@@ -2,7 +2,6 @@
 //!
 //! The Java operator looks after it only when it deploys a cluster, and deploys one for each change of it (W-50).
 
-use api::condition::TYPE_SPEC_ACCEPTED;
 use kube::core::DynamicObject;
 
 use super::failure::class;
@@ -79,28 +78,14 @@ impl Pass<'_> {
              Remedy: delete or rename it, or remove spec.ingress.",
             self.name, self.namespace
         );
-        if !self.is_recorded(INGRESS_EXISTS) {
-            self.event(EventRecord::warning(
-                Reason::IngressManagement,
-                Component::Operator,
-                message.as_str(),
-            ));
-        }
+        let event = EventRecord::warning(Reason::IngressManagement, Component::Operator, message.as_str());
+        self.event(event.once(INGRESS_EXISTS));
         // What keeps the spec itself from running matters more.
         if self.hold.is_none() {
             self.hold(INGRESS_EXISTS, message);
         }
         // Nothing tells when one goes that does not have our label.
         self.look_again(self.settings.reconcile_interval);
-    }
-
-    /// Whether the stored status holds the newest generation back for that reason.
-    fn is_recorded(&self, reason: &str) -> bool {
-        let conditions = self.resource.status.as_ref().and_then(|status| status.conditions.as_ref());
-        conditions.into_iter().flatten().any(|condition| {
-            condition.type_.as_deref() == Some(TYPE_SPEC_ACCEPTED)
-                && condition.reason.as_deref() == Some(reason)
-        })
     }
 
     /// Tells that an Ingress is wanted where the operator makes none.

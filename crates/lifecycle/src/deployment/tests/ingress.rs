@@ -333,7 +333,9 @@ fn one_that_is_going_is_waited_for() {
 fn a_foreign_ingress_is_told_once_and_left_alone() {
     for spec in [application("stateless"), session()] {
         let mut world = next_to_foreign(spec);
-        assert_eq!(world.reasons().iter().filter(|told| told.contains("IngressManagement")).count(), 1);
+        let about = |event: &&crate::EventRecord| event.reason == crate::Reason::IngressManagement;
+        assert!(world.events.iter().filter(about).all(|event| event.mode == crate::EventMode::Once));
+        assert!(world.was_told("IngressManagement"));
         let (reason, message) = world.condition("SpecAccepted").unwrap();
         assert_eq!(reason, "IngressExists");
         assert!(message.contains("An Ingress named app exists in namespace ns"), "{message}");
@@ -341,7 +343,8 @@ fn a_foreign_ingress_is_told_once_and_left_alone() {
         assert_eq!(world.lifecycle(), LifecycleState::Stable);
         let polled = world.decide().poll.unwrap().interval;
         assert_eq!(polled, std::time::Duration::from_mins(1), "Flink has no say in it");
-        world.rests();
+        let effects = world.decide().effects;
+        assert!(matches!(effects.as_slice(), [Effect::Event(_)]), "{effects:?}");
         assert_eq!(
             world.pass(),
             Requeue::After(std::time::Duration::from_mins(1)),
