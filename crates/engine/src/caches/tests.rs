@@ -64,6 +64,20 @@ fn a_deleted_object_does_not_come_back_with_a_late_answer() {
 }
 
 #[test]
+fn an_object_that_matches_the_selector_again_comes_back() {
+    let cache = Cache::<FlinkDeployment>::default();
+    cache.put(deployment("u", 1, json!({})));
+    cache.remove(&deployment("u", 3, json!({})).metadata);
+    assert!(cache.put(deployment("u", 3, json!({}))).is_none());
+    assert!(cache.put(deployment("u", 4, json!({}))).is_some());
+    assert!(cache.remove(&deployment("u", 5, json!({})).metadata).is_some());
+    assert!(cache.put(deployment("u", 4, json!({}))).is_none());
+    cache.replace(None, vec![deployment("u", 6, json!({}))]);
+    cache.replace(None, Vec::new());
+    assert!(cache.put(deployment("u", 9, json!({}))).is_none(), "nobody knows when it went");
+}
+
+#[test]
 fn an_object_that_was_made_again_is_another_one() {
     let cache = Cache::<FlinkDeployment>::default();
     cache.put(deployment("old", 1, json!({})));

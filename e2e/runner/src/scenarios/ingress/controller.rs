@@ -45,6 +45,7 @@ impl Controller {
         let mut command = Command::new(program);
         command
             .args(["-kubernetes", "-kubernetes-https-redirect=false", "-source-poll-timeout", "500"])
+            .args(["-kubernetes-ingress-class", ".*"])
             .args(["-kubernetes-url".to_owned(), format!("http://{api}")])
             .args(["-address".to_owned(), address.to_string()])
             .args(["-support-listener".to_owned(), support.to_string()]);
