@@ -113,16 +113,12 @@ impl Executor {
             }
             (ApiError::Conflict { .. }, Some(uid)) => {
                 let found = self.api.get(kind, &key_of(object)).await?;
-                match found.filter(|found| found.metadata.uid.as_ref() == Some(uid)) {
-                    Some(same) => {
-                        self.caches.wrote(&same);
-                        Err(error.into())
-                    }
-                    None => {
-                        self.caches.gone(kind, &key_of(object), uid);
-                        Ok(())
-                    }
+                if let Some(same) = found.filter(|found| found.metadata.uid.as_ref() == Some(uid)) {
+                    self.caches.wrote(&same);
+                    return Err(error.into());
                 }
+                self.caches.gone(kind, &key_of(object), uid);
+                Ok(())
             }
             _ => Err(error.into()),
         }

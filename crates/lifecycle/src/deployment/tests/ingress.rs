@@ -248,10 +248,11 @@ fn its_port_is_that_of_the_cluster_that_runs() {
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Change(_))), "{effects:?}");
 }
 
+type Hand = fn(&mut Value);
+
 #[test]
 fn what_was_changed_by_hand_is_put_right_and_what_others_added_stays() {
     let mut world = World::stable(with_ingress(application("stateless")));
-    type Hand = fn(&mut Value);
     let by_hand: [(&str, Hand, Option<Value>); 7] = [
         ("nothing", |_| {}, None),
         ("an annotation more", |it| it["metadata"]["annotations"] = json!({"theirs": "1"}), None),
