@@ -19,7 +19,9 @@ pub(super) fn note(kind: Kind, object: &mut Value, part: &Value, writer: Writer)
     }
     let mut fields = object.pointer("/metadata/managedFields/0/fieldsV1").cloned().unwrap_or_default();
     for name in ["metadata", "spec"] {
-        take(&mut fields, &json!({ name: part.get(name) }), writer);
+        if let Some(part) = part.get(name) {
+            take(&mut fields, &json!({ name: part }), writer);
+        }
     }
     object["metadata"]["managedFields"] = json!([{"manager": FIELD_MANAGER, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": fields}]);
 }
