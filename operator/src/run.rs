@@ -96,7 +96,8 @@ fn selection(arguments: &Arguments, startup: &StartupSettings) -> Selection {
         None if startup.watch_own_namespace => vec![arguments.operator_namespace.clone()],
         None => startup.watched_namespaces.clone(),
     };
-    Selection { namespaces, labels: startup.label_selector.clone() }
+    let labels = startup.label_selector.clone();
+    Selection { namespaces, labels, ingresses: startup.manage_ingress }
 }
 
 fn queue(startup: &StartupSettings) -> QueueConfig {

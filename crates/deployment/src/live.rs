@@ -4,6 +4,7 @@ use api::KubernetesDeploymentMode;
 use engine::ports::{ApiError, Kind, KubernetesApi, ObjectKey, Scope};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
+use k8s_openapi::api::networking::v1::Ingress;
 use kube::core::DynamicObject;
 use lifecycle::observed::{HaMetadata, IngressView, JobManager, PodProblem, TaskManagers};
 use lifecycle::{EventRecord, Reason};
@@ -116,7 +117,7 @@ pub(crate) async fn told_exception(
     Ok(told.filter_map(time).max())
 }
 
-/// The Ingress of the cluster's name, if `owner` owns it.
+/// The Ingress of the cluster's name, and whether `owner` owns it.
 ///
 /// # Errors
 /// Those of the API server.
@@ -125,9 +126,9 @@ pub(crate) async fn ingress(
     key: &ObjectKey,
     owner: &str,
 ) -> Result<IngressView, ApiError> {
-    let Some(ingress) = api.get(Kind::INGRESS, key).await? else { return Ok(IngressView::Absent) };
-    let ours = ingress.metadata.owner_references.iter().flatten().any(|reference| reference.uid == owner);
-    Ok(ingress.metadata.uid.filter(|_| ours).map_or(IngressView::Absent, IngressView::Owned))
+    let Some(object) = api.get(Kind::INGRESS, key).await? else { return Ok(IngressView::Absent) };
+    let ingress: Option<Ingress> = typed(vec![object]).pop();
+    Ok(ingress.map_or(IngressView::Unread, |ingress| IngressView::from_ingress(&ingress, owner)))
 }
 
 /// Whether the Service of the REST API exists.

@@ -181,10 +181,11 @@ impl DeploymentReconciler {
         let (job_manager_pods, pods) =
             pods.map_or((None, Vec::new()), |(number, problems)| (Some(number), problems));
         let ha = if wanted.ha { known(key, live::ha_metadata(api, key).await) } else { None };
-        let ingress = if wanted.ingress {
-            known(key, live::ingress(api, key, uid).await).unwrap_or_default()
-        } else {
-            IngressView::Unread
+        let cached = self.engine.caches.ingresses.get(key);
+        let ingress = match cached.as_ref().and_then(Entry::good) {
+            Some(ingress) => IngressView::from_ingress(ingress, uid),
+            None if wanted.ingress => known(key, live::ingress(api, key, uid).await).unwrap_or_default(),
+            None => IngressView::Unread,
         };
         let task_managers = if wanted.task_managers {
             known(key, live::task_managers(api, key, uid).await).flatten()
@@ -280,6 +281,7 @@ fn needs_ground(effect: &lifecycle::Effect) -> bool {
         Effect::CreateCluster(_)
         | Effect::CreateOwned(_)
         | Effect::Apply(_)
+        | Effect::Change(_)
         | Effect::Scale(_)
         | Effect::Delete(_)
         | Effect::RemoveData(_)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::caches::{Cached, Cause, Entry, JOB_MANAGER_SELECTOR, ResourceId};
+use crate::caches::{Cached, Cause, Entry, INGRESS_SELECTOR, JOB_MANAGER_SELECTOR, ResourceId};
 use crate::engine::Engine;
 use crate::metrics::{Metrics, UNKNOWN_STATE};
 use crate::ports::{ApiError, Kind, ObjectKey, Scope, WatchEvent};
@@ -39,13 +39,15 @@ pub struct Selection {
     pub namespaces: Vec<String>,
     /// Label selector for our resources (`kubernetes.operator.label.selector`), not for what belongs to them.
     pub labels: Option<String>,
+    /// Whether Ingresses are watched (`kubernetes.operator.ingress.manage`).
+    pub ingresses: bool,
 }
 
 /// Kinds that may be missing from a cluster: without their CRD there are no resources of them.
 const OPTIONAL: [Kind; 2] = [Kind::FLINK_SESSION_JOB, Kind::FLINK_STATE_SNAPSHOT];
 
 impl Selection {
-    /// The watches over `kinds` and over JobManager Deployments.
+    /// The watches over `kinds`, over JobManager Deployments, and over Ingresses if they are managed.
     #[must_use]
     pub fn watches(&self, kinds: &[Kind]) -> Vec<Watched> {
         let mut namespaces: Vec<Option<String>> = self.namespaces.iter().cloned().map(Some).collect();
@@ -59,7 +61,14 @@ impl Selection {
                 watches.push(Watched { kind: *kind, scope });
             }
             let labels = Some(JOB_MANAGER_SELECTOR.to_owned());
-            watches.push(Watched { kind: Kind::DEPLOYMENT, scope: Scope { namespace, labels } });
+            watches.push(Watched {
+                kind: Kind::DEPLOYMENT,
+                scope: Scope { namespace: namespace.clone(), labels },
+            });
+            if self.ingresses {
+                let labels = Some(INGRESS_SELECTOR.to_owned());
+                watches.push(Watched { kind: Kind::INGRESS, scope: Scope { namespace, labels } });
+            }
         }
         watches
     }
@@ -129,12 +138,20 @@ impl Control {
     pub fn watched(&self, watch: &Watched, event: WatchEvent) {
         let Watched { kind, scope } = watch;
         let now = self.engine.clock.monotonic();
+        let mut event = event;
         let (listed, failure) = match &event {
             WatchEvent::Restarted(_) => (true, None),
             WatchEvent::Applied(_) | WatchEvent::Deleted(_) => (false, None),
             WatchEvent::Failed(error) => {
-                tracing::warn!(kind = %kind, namespace = scope.namespace.as_deref(), "a watch failed: {error}");
-                (is_absent(*kind, error), Some(error.clone()))
+                let dispensable = is_dispensable(*kind, error);
+                self.tell_failed_watch(watch, error, dispensable);
+                let failure = Some(error.clone());
+                let listed = is_absent(*kind, error) || dispensable;
+                if dispensable {
+                    // What is not watched any more is not known any more.
+                    event = WatchEvent::Restarted(Vec::new());
+                }
+                (listed, failure)
             }
         };
         let wakes = self.engine.caches.apply(*kind, scope.namespace.as_deref(), event);
@@ -155,6 +172,22 @@ impl Control {
                 continue;
             }
             state.queue.wake(&wake.resource, now);
+        }
+    }
+
+    /// Ingresses that may not be watched are told once, and not with each of the tries that follow.
+    fn tell_failed_watch(&self, watch: &Watched, error: &ApiError, dispensable: bool) {
+        let Watched { kind, scope } = watch;
+        let namespace = scope.namespace.as_deref();
+        if !dispensable {
+            tracing::warn!(%kind, namespace, "a watch failed: {error}");
+        } else if self.state().watches.get(watch).is_none_or(|state| state.failure.is_none()) {
+            tracing::warn!(
+                %kind,
+                namespace,
+                "a watch failed, so what happens to Ingresses is seen only when something else happens as well; the \
+                 operator needs the verbs list and watch for ingresses of networking.k8s.io: {error}"
+            );
         }
     }
 
@@ -286,6 +319,12 @@ impl State {
             .filter(|(watch, _)| watch.scope.namespace.as_deref() == namespace)
             .all(|(_, state)| state.listed)
     }
+}
+
+/// Whether the failure says that the kind may not be watched, and it need not be: without a watch Ingresses are read when
+/// their FlinkDeployment is looked at.
+fn is_dispensable(kind: Kind, error: &ApiError) -> bool {
+    kind == Kind::INGRESS && matches!(error, ApiError::Forbidden { .. })
 }
 
 /// Whether the failure says that the kind is not installed, and it need not be.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::core::DynamicObject;
 use resources::ClusterObjects;
+use serde_json::Value;
 
 use crate::event::EventRecord;
 
@@ -20,10 +21,12 @@ pub enum Effect {
     ///
     /// Repeatable: a Deployment that exists and carries the same attempt annotation is ours.
     CreateCluster(Box<ClusterObjects>),
-    /// Create an object that a JobManager Deployment owns. One that exists stays as it is.
+    /// Create an object that a JobManager Deployment or the resource owns. One that exists stays as it is.
     CreateOwned(Box<DynamicObject>),
     /// Server-side apply of one object under our field manager.
     Apply(Box<DynamicObject>),
+    /// Change a part of an object that exists. Absent, or there with another uid, counts as done.
+    Change(ChangeObject),
     /// Change the number of replicas.
     Scale(ScaleObject),
     /// Delete one object. Absent, or there with another uid, counts as done.
@@ -116,6 +119,17 @@ pub struct RemoveData {
     pub resource_version: Option<String>,
     /// Keys of `data`.
     pub keys: Vec<String>,
+}
+
+/// A change in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeObject {
+    /// What to change.
+    pub object: ObjectReference,
+    /// The state that was seen: once somebody has changed it, something else may be to do.
+    pub resource_version: Option<String>,
+    /// A JSON merge patch (RFC 7396).
+    pub part: Value,
 }
 
 /// A change of `spec.replicas` through the scale subresource.

@@ -15,8 +15,11 @@ pub mod validate;
 pub use decision::{Decision, PollPlan, Question, Requeue};
 pub use deployment::{Context, Reads, decide, reads};
 pub use effect::{
-    DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference, ParallelismBounds,
-    Propagation, RemoveData, ScaleObject,
+    ChangeObject, DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference,
+    ParallelismBounds, Propagation, RemoveData, ScaleObject,
 };
 pub use event::{Component, EventMode, EventRecord, EventType, Reason};
 pub use observed::Observed;
+
+/// The name under which Kubernetes keeps which fields of an object we have set (`metadata.managedFields`).
+pub const FIELD_MANAGER: &str = "flink-kubernetes-operator";

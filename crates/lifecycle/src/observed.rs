@@ -1,11 +1,15 @@
 //! What is known about the world when a decision is made. An observation that failed is data as well.
 
+mod ingress;
+
 use std::collections::BTreeMap;
 
 use api::JobStatusState;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+
+pub use ingress::{IngressView, OwnedIngress, SPEAKERS};
 
 use crate::effect::ParallelismBounds;
 
@@ -26,7 +30,7 @@ pub struct Observed {
     pub flink: FlinkView,
     /// HA metadata in Kubernetes; `None` when it was not read (see [`crate::reads`]).
     pub ha: Option<HaMetadata>,
-    /// The Ingress of the cluster's name; read when [`crate::reads`] says so.
+    /// The Ingress of the cluster's name; where the cache has none, it is read when [`crate::reads`] says so.
     pub ingress: IngressView,
     /// Whether the Service of the REST API exists; `None` when it was not read (see [`crate::reads`]).
     pub rest_service: Option<bool>,
@@ -38,18 +42,6 @@ pub struct Observed {
     pub exceptions_reported: Option<i64>,
     /// The last failure of an effect of this resource, not yet recorded.
     pub failure: Option<EffectFailure>,
-}
-
-/// The Ingress of a cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum IngressView {
-    /// It was not read.
-    #[default]
-    Unread,
-    /// There is none that the FlinkDeployment owns.
-    Absent,
-    /// The FlinkDeployment owns the one with this uid.
-    Owned(String),
 }
 
 /// A FlinkSessionJob, as far as its session cluster has to know it.

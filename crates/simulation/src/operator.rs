@@ -64,8 +64,8 @@ impl Operator {
         let limit = OperatorSettings::of_operator(&defaults).flink_client_timeout;
         let engine = Engine::new(ways, limit).map_err(|error| error.to_string())?;
         let reconciler = DeploymentReconciler::new(engine.clone(), defaults, OperatorFiles::default());
-        let control =
-            Control::new(engine, &[Kind::FLINK_DEPLOYMENT], &Selection::default(), QueueConfig::default());
+        let selection = Selection { ingresses: true, ..Selection::default() };
+        let control = Control::new(engine, &[Kind::FLINK_DEPLOYMENT], &selection, QueueConfig::default());
         let watches = control
             .watches()
             .iter()

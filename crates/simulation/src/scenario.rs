@@ -109,6 +109,8 @@ pub enum Action {
     CreateObject(Value),
     /// Another object of the namespace is deleted: kind and name.
     DeleteObject(ObjectName),
+    /// Another object of the namespace is changed by a merge patch.
+    PatchObject(PatchedObject),
     /// ConfigMaps with HA metadata are deleted.
     DeleteHaMetadata,
     /// The API server refuses objects.
@@ -148,6 +150,21 @@ pub struct ObjectName {
     pub kind: String,
     /// Its name.
     pub name: String,
+}
+
+/// A change of an object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchedObject {
+    /// `apiVersion`.
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Merge patch.
+    pub patch: Value,
 }
 
 /// What the API server refuses.
@@ -250,9 +267,28 @@ pub struct Condition {
     /// What the newest start was restored from.
     #[serde(default)]
     pub restored_from: Option<String>,
-    /// Other objects that must be there: kind and name.
+    /// Other objects that must be there.
     #[serde(default)]
-    pub objects: Vec<ObjectName>,
+    pub objects: Vec<ObjectState>,
+    /// Other objects that must not be there.
+    #[serde(default)]
+    pub absent: Vec<ObjectName>,
+}
+
+/// An object, and what is seen in it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectState {
+    /// `apiVersion`.
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Values at JSON pointers; `null`: nothing is there.
+    #[serde(default)]
+    pub at: BTreeMap<String, Value>,
 }
 
 /// Why a file of scenarios cannot be used.
@@ -267,7 +303,7 @@ impl std::fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     ("deploying.yaml", include_str!("../scenarios/deploying.yaml")),
     ("upgrading.yaml", include_str!("../scenarios/upgrading.yaml")),
     ("recovering.yaml", include_str!("../scenarios/recovering.yaml")),
@@ -280,6 +316,7 @@ const FILES: [(&str, &str); 12] = [
     ("rescaling.yaml", include_str!("../scenarios/rescaling.yaml")),
     ("take-over.yaml", include_str!("../scenarios/take-over.yaml")),
     ("session.yaml", include_str!("../scenarios/session.yaml")),
+    ("ingress.yaml", include_str!("../scenarios/ingress.yaml")),
 ];
 
 /// All scenarios.

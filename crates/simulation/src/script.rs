@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::api_server::{ApiServer, Rejection};
 use crate::call::{CallKind, CallRecord};
 use crate::normal::HA_SUFFIX;
-use crate::scenario::{Action, Condition, JobBehaviour, ObjectName, Scenario, Step};
+use crate::scenario::{Action, Condition, JobBehaviour, ObjectState, Scenario, Step};
 use crate::world::World;
 
 /// Namespace of everything.
@@ -135,6 +135,12 @@ impl Script {
                     drop(server.delete_object(kind, &ObjectKey::new(NAMESPACE, &name.name), &background()));
                 }
             }
+            Action::PatchObject(object) => {
+                if let Some(kind) = Kind::find(&object.api_version, &object.kind) {
+                    let key = ObjectKey::new(NAMESPACE, &object.name);
+                    drop(server.merge_patch(kind, &key, &object.patch));
+                }
+            }
             Action::DeleteHaMetadata => delete_ha_metadata(server),
             Action::Reject(rule) => {
                 if let Some(kind) = Kind::find(&rule.api_version, &rule.kind) {
@@ -215,6 +221,7 @@ impl Script {
             untouched,
             restored_from,
             objects,
+            absent,
         } = condition;
         let is =
             |wanted: &Option<bool>, found: &dyn Fn() -> bool| wanted.is_none_or(|wanted| wanted == found());
@@ -262,7 +269,8 @@ impl Script {
                     format!("{} {}", call.kind.verb(), call.text).contains(wanted.as_str())
                 })
             })
-            && objects.iter().all(|name| exists_in(server, name))
+            && objects.iter().all(|state| is_in(server, state))
+            && absent.iter().all(|name| found(server, &name.api_version, &name.kind, &name.name).is_none())
     }
 
     fn is_untouched(&self, calls: &[CallRecord]) -> bool {
@@ -296,9 +304,15 @@ fn operator_starts(world: &World) -> usize {
     world.runs().iter().filter(|run| !run.is_restart).count()
 }
 
-fn exists_in(server: &ApiServer, name: &ObjectName) -> bool {
-    Kind::find(&name.api_version, &name.kind)
-        .is_some_and(|kind| server.read(kind, &ObjectKey::new(NAMESPACE, &name.name)).is_some())
+fn found(server: &ApiServer, api_version: &str, kind: &str, name: &str) -> Option<Arc<Value>> {
+    server.read(Kind::find(api_version, kind)?, &ObjectKey::new(NAMESPACE, name))
+}
+
+fn is_in(server: &ApiServer, state: &ObjectState) -> bool {
+    let ObjectState { api_version, kind, name, at } = state;
+    found(server, api_version, kind, name).is_some_and(|object| {
+        at.iter().all(|(pointer, wanted)| object.pointer(pointer).unwrap_or(&Value::Null) == wanted)
+    })
 }
 
 fn delete_pod(server: &ApiServer) {

@@ -2,8 +2,10 @@
 
 use api::{DecodeError, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
+use lifecycle::observed::SPEAKERS;
 use serde_json::{Value, json};
 
 use super::store::Cached;
@@ -44,6 +46,27 @@ impl Cached for Deployment {
         if let Some(data) = object.data.as_object_mut() {
             let kept = json!({"replicas": replicas, "paused": paused, "selector": {}, "template": {}});
             data.insert("spec".to_owned(), kept);
+        }
+        api::decode(object)
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+}
+
+/// Kept without its status, and with the bookkeeping of those field managers that spoke for a FlinkDeployment.
+impl Cached for Ingress {
+    fn decode(mut object: DynamicObject) -> Result<Self, DecodeError> {
+        let managed = object.metadata.managed_fields.take();
+        let mut object = without_bookkeeping(object);
+        object.metadata.managed_fields = managed.map(|mut managed| {
+            managed
+                .retain(|entry| entry.manager.as_deref().is_some_and(|manager| SPEAKERS.contains(&manager)));
+            managed
+        });
+        if let Some(data) = object.data.as_object_mut() {
+            data.remove("status");
         }
         api::decode(object)
     }

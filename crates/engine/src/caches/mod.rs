@@ -12,6 +12,7 @@ mod tests;
 
 use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use lifecycle::observed::SessionJob;
@@ -26,6 +27,9 @@ pub use wake::{Cause, ResourceId, Wake, owner};
 /// Label selector of JobManager Deployments, which Flink and the Java operator label like this.
 pub const JOB_MANAGER_SELECTOR: &str = "component=jobmanager";
 
+/// Label selector of Ingresses, which this operator and the Java operator label like this.
+pub const INGRESS_SELECTOR: &str = "component=ingress";
+
 /// The caches of everything that is watched.
 #[derive(Debug, Default)]
 pub struct Caches {
@@ -37,6 +41,8 @@ pub struct Caches {
     pub flink_state_snapshots: Cache<FlinkStateSnapshot>,
     /// Deployments that [`JOB_MANAGER_SELECTOR`] matches, without their pod templates.
     pub job_managers: Cache<Deployment>,
+    /// Ingresses that [`INGRESS_SELECTOR`] matches, without their status.
+    pub ingresses: Cache<Ingress>,
 }
 
 impl Caches {
@@ -50,6 +56,10 @@ impl Caches {
                 feed(&self.flink_state_snapshots, namespace, event, wake::by_primary)
             }
             Kind::DEPLOYMENT => feed(&self.job_managers, namespace, event, wake::by_job_manager),
+            Kind::INGRESS => {
+                let is_known = |key: &ObjectKey| self.flink_deployments.get(key).is_some();
+                feed(&self.ingresses, namespace, event, |change| wake::by_ingress(change, is_known))
+            }
             _ => Vec::new(),
         }
     }
@@ -62,6 +72,8 @@ impl Caches {
             Some(Kind::FLINK_SESSION_JOB) => update(&self.flink_session_jobs, object),
             Some(Kind::FLINK_STATE_SNAPSHOT) => update(&self.flink_state_snapshots, object),
             Some(Kind::DEPLOYMENT) => drop(self.job_managers.put(object.clone())),
+            // Perhaps nobody watches them, and then nothing would tell what happens to one.
+            Some(Kind::INGRESS) => update(&self.ingresses, object),
             Some(_) | None => {}
         }
     }
@@ -79,6 +91,7 @@ impl Caches {
             Kind::FLINK_SESSION_JOB => drop(self.flink_session_jobs.remove(&metadata)),
             Kind::FLINK_STATE_SNAPSHOT => drop(self.flink_state_snapshots.remove(&metadata)),
             Kind::DEPLOYMENT => drop(self.job_managers.remove(&metadata)),
+            Kind::INGRESS => drop(self.ingresses.remove(&metadata)),
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 //! One kind's objects, as far as watches and our own writes have told.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::DecodeError;
@@ -108,12 +108,14 @@ pub struct Change<T> {
 }
 
 /// How many uids of deleted objects are remembered, so that an answer which is still on its way does not bring one back.
+/// A watch also calls an object deleted that its label selector does not match any more: later states of it count.
 const REMEMBERED_DELETIONS: usize = 1024;
 
 #[derive(Debug)]
 struct Content<T> {
     entries: BTreeMap<ObjectKey, Entry<T>>,
-    deleted: HashSet<String>,
+    /// By uid, with the version of the deletion if that is known.
+    deleted: HashMap<String, Option<u64>>,
     deletion_order: VecDeque<String>,
 }
 
@@ -122,17 +124,24 @@ impl<T: Cached> Content<T> {
         let key = ObjectKey::of(entry.metadata());
         let old = self.entries.get(&key);
         let stale = old.is_some_and(|old| entry.is_no_newer_than(old));
-        if stale || (!entry.uid().is_empty() && self.deleted.contains(entry.uid())) {
+        if stale || (!entry.uid().is_empty() && self.is_deleted(&entry)) {
             return None;
         }
+        self.deleted.remove(entry.uid());
         let old = self.entries.insert(key.clone(), entry.clone());
         Some(Change { key, old, new: Some(entry) })
     }
 
-    fn remove(&mut self, key: &ObjectKey) -> Option<Change<T>> {
+    /// Whether the entry is from before the deletion of its object.
+    fn is_deleted(&self, entry: &Entry<T>) -> bool {
+        let deleted = self.deleted.get(entry.uid());
+        deleted.is_some_and(|deleted| deleted.is_none() || entry.version() <= *deleted)
+    }
+
+    fn remove(&mut self, key: &ObjectKey, version: Option<u64>) -> Option<Change<T>> {
         let old = self.entries.remove(key)?;
         let uid = old.uid().to_owned();
-        if !uid.is_empty() && self.deleted.insert(uid.clone()) {
+        if !uid.is_empty() && self.deleted.insert(uid.clone(), version).is_none() {
             self.deletion_order.push_back(uid);
         }
         while self.deletion_order.len() > REMEMBERED_DELETIONS {
@@ -156,7 +165,7 @@ pub struct Cache<T> {
 impl<T> Default for Cache<T> {
     fn default() -> Self {
         let content =
-            Content { entries: BTreeMap::new(), deleted: HashSet::new(), deletion_order: VecDeque::new() };
+            Content { entries: BTreeMap::new(), deleted: HashMap::new(), deletion_order: VecDeque::new() };
         Self { content: Mutex::new(content) }
     }
 }
@@ -218,7 +227,8 @@ impl<T: Cached> Cache<T> {
         let mut content = self.content();
         let known = content.entries.get(&key)?;
         let same = metadata.uid.as_deref().is_none_or(|uid| uid == known.uid());
-        if same { content.remove(&key) } else { None }
+        let version = metadata.resource_version.as_deref().and_then(|version| version.parse().ok());
+        if same { content.remove(&key, version) } else { None }
     }
 
     /// Takes the whole content of a namespace, or of all: objects that are not in it are gone.
@@ -234,7 +244,7 @@ impl<T: Cached> Cache<T> {
             .filter(|(key, entry)| !listed.contains(&((*key).clone(), entry.uid().to_owned())))
             .map(|(key, _)| key.clone())
             .collect();
-        let mut changes: Vec<Change<T>> = gone.iter().filter_map(|key| content.remove(key)).collect();
+        let mut changes: Vec<Change<T>> = gone.iter().filter_map(|key| content.remove(key, None)).collect();
         for entry in entries {
             let Some(mut change) = content.put(entry) else { continue };
             // One that was replaced by another of its name is one change, not two.

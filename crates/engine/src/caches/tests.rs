@@ -64,6 +64,20 @@ fn a_deleted_object_does_not_come_back_with_a_late_answer() {
 }
 
 #[test]
+fn an_object_that_matches_the_selector_again_comes_back() {
+    let cache = Cache::<FlinkDeployment>::default();
+    cache.put(deployment("u", 1, json!({})));
+    cache.remove(&deployment("u", 3, json!({})).metadata);
+    assert!(cache.put(deployment("u", 3, json!({}))).is_none());
+    assert!(cache.put(deployment("u", 4, json!({}))).is_some());
+    assert!(cache.remove(&deployment("u", 5, json!({})).metadata).is_some());
+    assert!(cache.put(deployment("u", 4, json!({}))).is_none());
+    cache.replace(None, vec![deployment("u", 6, json!({}))]);
+    cache.replace(None, Vec::new());
+    assert!(cache.put(deployment("u", 9, json!({}))).is_none(), "nobody knows when it went");
+}
+
+#[test]
 fn an_object_that_was_made_again_is_another_one() {
     let cache = Cache::<FlinkDeployment>::default();
     cache.put(deployment("old", 1, json!({})));
@@ -214,6 +228,61 @@ fn a_job_manager_wakes_its_owner_only_when_a_decision_could_depend_on_it() {
     let gone =
         caches.apply(Kind::DEPLOYMENT, None, WatchEvent::Deleted(owned(job_manager(5, json!({})), "other")));
     assert_eq!(causes(&gone), [("FlinkDeployment", "other", Cause::Changed)]);
+}
+
+fn ingress(version: u64, change: impl FnOnce(&mut Value)) -> DynamicObject {
+    let mut content = json!({
+        "spec": {"rules": [{"host": "a"}]},
+        "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}},
+        "managed": [
+            {"manager": "flink-kubernetes-operator", "fieldsV1": {"f:spec": {}}},
+            {"manager": "kubectl-edit", "fieldsV1": {"f:spec": {}}},
+        ],
+    });
+    change(&mut content);
+    let managed = content.as_object_mut().unwrap().remove("managed").unwrap();
+    let mut object = owned(object(Kind::INGRESS, "app", "i", version, content), "app");
+    object.metadata.managed_fields = serde_json::from_value(managed).unwrap();
+    object
+}
+
+#[test]
+fn an_ingress_wakes_its_owner_only_when_it_is_not_as_it_was() {
+    let caches = Caches::default();
+    let told = |event| {
+        let wakes = caches.apply(Kind::INGRESS, None, event);
+        causes(&wakes).into_iter().map(|(kind, name, _)| format!("{kind} {name}")).collect::<Vec<_>>()
+    };
+    assert!(told(WatchEvent::Applied(ingress(1, |_| {}))).is_empty(), "no FlinkDeployment is known");
+    caches.apply(Kind::FLINK_DEPLOYMENT, None, WatchEvent::Applied(deployment("u", 2, json!({}))));
+    let app = ["FlinkDeployment app"];
+    assert!(told(WatchEvent::Applied(ingress(3, |it| it["status"] = json!({})))).is_empty());
+    assert!(told(WatchEvent::Applied(ingress(4, |it| it["managed"] = json!([])))).is_empty());
+    assert_eq!(told(WatchEvent::Applied(ingress(5, |it| it["spec"] = json!({})))), app);
+    assert_eq!(told(WatchEvent::Deleted(ingress(6, |_| {}))), app);
+    let mut foreign = ingress(7, |_| {});
+    foreign.metadata.owner_references = None;
+    foreign.metadata.uid = Some("theirs".to_owned());
+    assert_eq!(told(WatchEvent::Applied(foreign)), app, "the name is taken");
+}
+
+#[test]
+fn of_an_ingress_only_what_the_operator_has_set_is_known() {
+    let caches = Caches::default();
+    caches.wrote(&ingress(1, |_| {}));
+    assert!(caches.ingresses.is_empty(), "perhaps nobody watches them");
+    caches.apply(Kind::INGRESS, None, WatchEvent::Applied(ingress(1, |_| {})));
+    caches.wrote(&ingress(2, |it| it["spec"]["rules"][0]["host"] = json!("b")));
+    let kept = caches.ingresses.get(&key("app")).unwrap().good().unwrap().clone();
+    assert_eq!(kept.status, None);
+    assert_eq!(kept.spec.as_ref().unwrap().rules.as_ref().unwrap()[0].host.as_deref(), Some("b"));
+    let managers = kept.metadata.managed_fields.as_ref().unwrap().iter();
+    let managers: Vec<_> = managers.filter_map(|entry| entry.manager.as_deref()).collect();
+    assert_eq!(managers, ["flink-kubernetes-operator"]);
+    caches.gone(Kind::INGRESS, &key("app"), "another");
+    assert_eq!(caches.ingresses.len(), 1);
+    caches.gone(Kind::INGRESS, &key("app"), "i");
+    assert!(caches.ingresses.is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, JobKind};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use lifecycle::observed::JobManager;
 
@@ -174,6 +175,33 @@ fn looks_different(change: &Change<Deployment>) -> bool {
     let seen =
         |deployment| JobManager { resource_version: None, ..JobManager::from_deployment(deployment, "") };
     seen(old) != seen(new)
+}
+
+/// What a change of an Ingress wakes: the FlinkDeployment that owns it, and the one of its name, which may wait for the
+/// name to be free.
+pub(super) fn by_ingress(change: &Change<Ingress>, is_known: impl Fn(&ObjectKey) -> bool) -> Vec<Wake> {
+    if !is_of_interest(change) {
+        return Vec::new();
+    }
+    let states = [&change.old, &change.new];
+    let owners = states.into_iter().flatten().filter_map(|entry| owner(entry.metadata()));
+    let mut keys: Vec<ObjectKey> = owners.chain([change.key.clone()]).filter(is_known).collect();
+    keys.sort();
+    keys.dedup();
+    let wake = |key| Wake { resource: ResourceId::new(Kind::FLINK_DEPLOYMENT, key), cause: Cause::Changed };
+    keys.into_iter().map(wake).collect()
+}
+
+/// Whether more than the version has changed; the status is not kept.
+fn is_of_interest(change: &Change<Ingress>) -> bool {
+    let (Some(Entry::Good(old)), Some(Entry::Good(new))) = (&change.old, &change.new) else { return true };
+    let content = |ingress: &Ingress| {
+        let mut content = ingress.clone();
+        content.metadata.resource_version = None;
+        content.metadata.managed_fields = None;
+        content
+    };
+    content(old) != content(new)
 }
 
 /// The FlinkDeployment that a JobManager Deployment belongs to: its owner, or else the one named by label `app`, as

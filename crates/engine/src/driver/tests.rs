@@ -16,7 +16,7 @@ use crate::control::Selection;
 use crate::engine::{Engine, Ways};
 use crate::executor::Executor;
 use crate::flink::FlinkAddresses;
-use crate::ports::{Clock, ObjectKey};
+use crate::ports::{Clock, ObjectKey, WatchEvent};
 use crate::queue::{Outcome, QueueConfig};
 use crate::resource::Resource;
 use crate::testing::Cluster;
@@ -136,7 +136,8 @@ impl Bench {
         };
         let engine = Engine::new(ways, Duration::from_secs(10)).unwrap();
         let executor = Arc::clone(&engine.executor);
-        let control = Arc::new(Control::new(engine, &[KIND], &Selection::default(), QueueConfig::default()));
+        let selection = Selection { ingresses: true, ..Selection::default() };
+        let control = Arc::new(Control::new(engine, &[KIND], &selection, QueueConfig::default()));
         let reconciler = Arc::new(Scripted {
             permits: permits.map(|permits| Arc::new(Semaphore::new(permits))),
             pass: Box::new(pass),
@@ -319,6 +320,48 @@ async fn a_kind_whose_crd_is_missing_is_done_without() {
     seconds(1).await;
     assert_eq!(bench.control.not_ready(), None);
     assert_eq!(bench.passes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ingresses_that_may_not_be_watched_are_done_without() {
+    let bench = Bench::new(None, |_| Outcome::OnChange);
+    let forbidden = ApiError::from_status(403, "Forbidden", "cannot watch ingresses", None);
+    bench.cluster.break_watch(Kind::INGRESS, forbidden);
+    bench.cluster.put(KIND, "a", |_| {});
+    let run = bench.start(DriverConfig::default());
+    seconds(1).await;
+    assert!(!run.is_finished());
+    assert_eq!(bench.control.not_ready(), None);
+    assert_eq!(bench.passes().len(), 1);
+    let watched = bench.control.watches().iter().find(|watch| watch.kind == Kind::INGRESS).unwrap();
+    assert_eq!(watched.scope.labels.as_deref(), Some("component=ingress"));
+
+    // What was known while they could be watched is not known any more.
+    let mut ingress = Kind::INGRESS.object(&ObjectKey::new("ns", "a"));
+    ingress.metadata.uid = Some("u".to_owned());
+    bench.control.watched(watched, WatchEvent::Restarted(vec![ingress]));
+    let caches = &bench.control.engine().caches;
+    assert_eq!(caches.ingresses.len(), 1);
+    let forbidden = ApiError::from_status(403, "Forbidden", "cannot watch ingresses", None);
+    bench.control.watched(watched, WatchEvent::Failed(forbidden));
+    assert!(caches.ingresses.is_empty());
+}
+
+#[test]
+fn ingresses_are_watched_only_if_they_are_managed_and_only_where_resources_are() {
+    let kinds = [KIND];
+    let of = |ingresses| Selection {
+        namespaces: vec!["a".to_owned(), "b".to_owned()],
+        labels: Some("mine".to_owned()),
+        ingresses,
+    };
+    let watched = |selection: &Selection| {
+        let watches = selection.watches(&kinds);
+        let ingresses = watches.into_iter().filter(|watch| watch.kind == Kind::INGRESS);
+        ingresses.map(|watch| watch.scope.namespace.unwrap()).collect::<Vec<_>>()
+    };
+    assert!(watched(&of(false)).is_empty());
+    assert_eq!(watched(&of(true)), ["a", "b"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,6 +113,7 @@ impl Executor {
             Effect::CreateCluster(cluster) => return self.create_cluster(resource, &cluster).await,
             Effect::CreateOwned(object) => self.create_owned(&object).await?,
             Effect::Apply(object) => self.apply(&object).await?,
+            Effect::Change(change) => self.change_object(&change).await?,
             Effect::Scale(scale) => self.scale(&scale).await?,
             Effect::Delete(delete) => self.delete(&delete).await?,
             Effect::RemoveData(remove) => self.remove_data(&remove).await?,

@@ -1,7 +1,7 @@
 //! Apply, scale and delete single objects.
 
 use kube::core::DynamicObject;
-use lifecycle::{DeleteObject, ObjectReference, RemoveData, ScaleObject};
+use lifecycle::{ChangeObject, DeleteObject, ObjectReference, RemoveData, ScaleObject};
 use serde_json::{Map, Value, json};
 
 use super::Executor;
@@ -55,6 +55,15 @@ impl Executor {
         create.await.map_err(|kind: EffectErrorKind| kind.during(action))
     }
 
+    /// Changes a part of an object. What is gone, or is another object by now, needs no change.
+    pub(super) async fn change_object(&self, change: &ChangeObject) -> Result<(), EffectError> {
+        let ChangeObject { object, resource_version, part } = change;
+        let action = format!("change {} {}", object.kind, key_of(object));
+        let mut part = part.clone();
+        part["metadata"]["resourceVersion"] = json!(resource_version);
+        self.change(object, part).await.map_err(|kind| kind.during(action))
+    }
+
     /// Sets `spec.replicas`. What is gone, or is another object by now, needs no replicas.
     pub(super) async fn scale(&self, scale: &ScaleObject) -> Result<(), EffectError> {
         let ScaleObject { object, resource_version, replicas } = scale;
@@ -96,16 +105,20 @@ impl Executor {
         error: ApiError,
     ) -> Result<(), EffectErrorKind> {
         match (&error, &object.uid) {
-            (ApiError::NotFound { .. }, _) => Ok(()),
+            (ApiError::NotFound { .. }, uid) => {
+                if let Some(uid) = uid {
+                    self.caches.gone(kind, &key_of(object), uid);
+                }
+                Ok(())
+            }
             (ApiError::Conflict { .. }, Some(uid)) => {
                 let found = self.api.get(kind, &key_of(object)).await?;
-                match found.filter(|found| found.metadata.uid.as_ref() == Some(uid)) {
-                    Some(same) => {
-                        self.caches.wrote(&same);
-                        Err(error.into())
-                    }
-                    None => Ok(()),
+                if let Some(same) = found.filter(|found| found.metadata.uid.as_ref() == Some(uid)) {
+                    self.caches.wrote(&same);
+                    return Err(error.into());
                 }
+                self.caches.gone(kind, &key_of(object), uid);
+                Ok(())
             }
             _ => Err(error.into()),
         }

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
 use kube::core::DynamicObject;
 use lifecycle::{
-    Component, DeleteObject, EventRecord, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference,
-    ParallelismBounds, Propagation, Reason, RemoveData, ScaleObject,
+    ChangeObject, Component, DeleteObject, EventRecord, FlinkCall, FlinkCluster, FlinkRequest,
+    ObjectReference, ParallelismBounds, Propagation, Reason, RemoveData, ScaleObject,
 };
 use resources::{ATTEMPT_ANNOTATION, ClusterObjects};
 use serde_json::{Value, json};
@@ -456,6 +456,28 @@ async fn keys_are_taken_out_of_a_config_map() {
     assert_eq!(bench.cluster.objects(Kind::CONFIG_MAP)[0].data, json!({"data": {"counter": "1"}}));
     bench.cluster.clear(Kind::CONFIG_MAP);
     bench.does(remove).await;
+}
+
+#[tokio::test]
+async fn an_object_is_changed_in_place_as_long_as_it_is_what_was_seen() {
+    let bench = Bench::new();
+    let ingress = bench.cluster.put(Kind::INGRESS, "app", |it| it.data = json!({"spec": {"a": 1, "b": 2}}));
+    let seen = ingress.metadata.resource_version.clone();
+    bench.caches.apply(Kind::INGRESS, None, WatchEvent::Restarted(vec![ingress]));
+    let object = ObjectReference::new("networking.k8s.io/v1", "Ingress", "ns", "app", Some("uid-of-app"));
+    let part = json!({"metadata": {"labels": {"l": "1"}}, "spec": {"a": null, "b": 3}});
+    let change = |resource_version| {
+        let (object, part) = (object.clone(), part.clone());
+        Effect::Change(ChangeObject { object, resource_version, part })
+    };
+    assert_eq!(bench.does(change(seen.clone())).await, ["patch Ingress"]);
+    let changed = bench.cluster.objects(Kind::INGRESS).remove(0);
+    assert_eq!(changed.data, json!({"spec": {"b": 3}}));
+    assert_eq!(changed.metadata.labels.unwrap()["l"], "1");
+    assert!(bench.fails(change(seen)).await.look_again, "somebody has changed it meanwhile");
+    bench.cluster.clear(Kind::INGRESS);
+    bench.does(change(None)).await;
+    assert!(bench.caches.ingresses.is_empty(), "it is known to be gone");
 }
 
 #[tokio::test]

@@ -108,13 +108,16 @@ fn read_object(kind: Kind, answer: Value) -> Result<DynamicObject, ApiError> {
     Ok(object)
 }
 
-/// Says the kind, and drops the bookkeeping of field managers, which is often larger than the object.
+/// Says the kind, and drops the bookkeeping of field managers, which is often larger than the object. Of Ingresses it
+/// tells which fields an earlier spec had.
 fn complete(kind: Kind, object: &mut DynamicObject) {
     object.types.get_or_insert_with(|| kube::core::TypeMeta {
         api_version: kind.api_version(),
         kind: kind.name.to_owned(),
     });
-    object.metadata.managed_fields = None;
+    if kind != Kind::INGRESS {
+        object.metadata.managed_fields = None;
+    }
 }
 
 #[async_trait]

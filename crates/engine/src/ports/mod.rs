@@ -18,10 +18,7 @@ use serde_json::Value;
 
 pub use api_error::{ApiError, ErrorClass};
 pub use kind::{Kind, ObjectKey, Scope};
-pub use lifecycle::Propagation;
-
-/// The field manager of everything that we apply.
-pub const FIELD_MANAGER: &str = "flink-kubernetes-operator";
+pub use lifecycle::{FIELD_MANAGER, Propagation};
 
 /// The Kubernetes API server.
 ///

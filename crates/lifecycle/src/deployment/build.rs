@@ -69,7 +69,7 @@ fn objects(
     ClusterObjects::of(&input)
 }
 
-/// The Ingress of the cluster.
+/// The Ingress of the cluster that runs.
 pub(super) fn ingress(pass: &Pass<'_>, wanted: &api::IngressSpec) -> Result<DynamicObject, BuildError> {
-    resources::ingress(&identity(pass), wanted, pass.settings.rest_port)
+    resources::ingress(&identity(pass), wanted, pass.flink_cluster().rest_port)
 }

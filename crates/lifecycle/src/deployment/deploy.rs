@@ -12,7 +12,7 @@ use super::restore::{Ha, LAST_STATE_MARKER, Source};
 use super::upgrade::Restore;
 use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation, RemoveData};
 use crate::event::{Component, EventRecord, Reason};
-use crate::observed::{IngressView, JobGraphs, JobManager};
+use crate::observed::{JobGraphs, JobManager};
 
 /// Key with which a user fixes the job id.
 const JOB_ID_KEY: &str = "$internal.pipeline.job-id";
@@ -139,19 +139,9 @@ impl Pass<'_> {
                 self.drop_old_job_graphs();
                 self.effects.push(Effect::CreateCluster(Box::new(objects)));
                 self.again_at_once();
-                self.publish_ingress();
+                self.tell_unmanaged_ingress();
             }
             Err(error) => self.fail_once(class::RECONCILIATION, Reason::Error, &error.to_string()),
-        }
-    }
-
-    /// The Ingress of a deployed cluster, where its creation or deletion failed when the cluster was created.
-    pub(super) fn mend_ingress(&mut self) {
-        let wanted = self.deployed_spec().is_some_and(|spec| spec.ingress.is_some());
-        match &self.observed.ingress {
-            IngressView::Absent if wanted => self.publish_ingress(),
-            IngressView::Owned(_) if !wanted => self.publish_ingress(),
-            IngressView::Absent | IngressView::Owned(_) | IngressView::Unread => {}
         }
     }
 
@@ -166,38 +156,6 @@ impl Pass<'_> {
         }
         if let Some(service) = super::build::rest_service(self, &job_manager.uid) {
             self.effects.push(Effect::CreateOwned(Box::new(service)));
-        }
-    }
-
-    /// The Ingress of the REST API, as wanted by the spec that is deployed; one that is wanted no longer goes.
-    fn publish_ingress(&mut self) {
-        let wanted = self.deployed_spec().and_then(|spec| spec.ingress);
-        if !self.settings.manage_ingress {
-            if wanted.is_some() {
-                let message =
-                    "spec.ingress is set, and kubernetes.operator.ingress.manage is off: no Ingress is made.";
-                let event = EventRecord::warning(Reason::IngressManagement, Component::Operator, message);
-                self.event(event.once("IngressManagement"));
-            }
-            return;
-        }
-        let Some(wanted) = wanted else {
-            if let IngressView::Owned(uid) = self.observed.ingress.clone() {
-                let object = ObjectReference::new(
-                    "networking.k8s.io/v1",
-                    "Ingress",
-                    self.namespace,
-                    self.name,
-                    Some(&uid),
-                );
-                self.effects
-                    .push(Effect::Delete(DeleteObject { object, propagation: Propagation::Background }));
-            }
-            return;
-        };
-        match super::build::ingress(self, &wanted) {
-            Ok(ingress) => self.effects.push(Effect::Apply(Box::new(ingress))),
-            Err(error) => self.fail_once(class::RECONCILIATION, Reason::Error, &error.to_string()),
         }
     }
 

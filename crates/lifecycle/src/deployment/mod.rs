@@ -25,6 +25,7 @@ mod deploy;
 mod failure;
 mod health;
 pub mod identity;
+mod ingress;
 mod observation;
 mod pass;
 mod pending_snapshots;
@@ -87,7 +88,7 @@ pub struct Reads {
     pub pods: bool,
     /// ConfigMaps with HA metadata.
     pub ha: bool,
-    /// The Ingress.
+    /// The Ingress, if the cache has none.
     pub ingress: bool,
     /// The TaskManager Deployment of a standalone cluster.
     pub task_managers: bool,
@@ -115,7 +116,8 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
     // Between its deployment and the moment in which it is stable, a cluster is looked at often.
     let settles = pass.stage() == Stage::Deployed && !changed && !deleting && pass.status.error.is_none();
     let without_ha = settles && matches!(pass.ha(), restore::Ha::Off);
-    let without_ingress = settles && resource.spec.ingress.is_none();
+    // One that is not wanted any more may still be there.
+    let ingress = pass.looks_after_ingress() && (pass.wants_ingress() || !steady && !settles);
     Reads {
         job_manager: !steady,
         pods: !steady
@@ -129,7 +131,7 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
             && available
             && pass.stage() == Stage::Deployed
             && pass.job_manager_status() == JobManagerDeploymentStatus::DeployedNotReady,
-        ingress: !deleting && !steady && !without_ingress && pass.settings.manage_ingress,
+        ingress: !deleting && ingress && pass.settings.manage_ingress,
     }
 }
 
@@ -209,12 +211,12 @@ impl Pass<'_> {
             Stage::Deployed => {
                 if !self.removes_what_nobody_started() {
                     self.mend_rest_service();
-                    self.mend_ingress();
                     self.keep_or_change();
                 }
             }
             Stage::Suspended => self.stay_suspended_or_resume(),
         }
+        self.mend_ingress();
         self.schedule();
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ingress::INGRESS_EXISTS;
 use super::pass::{Pass, Stage};
 use crate::{PollPlan, Question};
 
@@ -18,7 +19,7 @@ const URGENT_FOR: Duration = Duration::from_secs(30);
 const BUSY_FOR: Duration = Duration::from_mins(5);
 
 /// Reasons that no answer of Flink can take away.
-const REFUSALS: [&str; 3] = ["ValidationError", "UnsupportedFlinkVersion", "SavepointFailed"];
+const REFUSALS: [&str; 4] = ["ValidationError", "UnsupportedFlinkVersion", "SavepointFailed", INGRESS_EXISTS];
 
 /// Flink's default; also for a configuration that cannot be read.
 const STATISTICS_LAG: Duration = Duration::from_secs(3);

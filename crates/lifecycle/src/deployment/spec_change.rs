@@ -72,13 +72,15 @@ impl Pass<'_> {
         true
     }
 
-    /// Nothing to do for this generation: says so.
+    /// Nothing to do to the cluster for this generation: says so. Its Ingress counts as deployed, and follows.
     pub(super) fn acknowledge_generation(&mut self) {
-        if self.status.observed_generation == Some(self.generation) {
+        let Some(mut last) = self.last.clone() else { return };
+        let same_ingress = last.spec.ingress == self.spec.ingress;
+        if same_ingress && self.status.observed_generation == Some(self.generation) {
             return;
         }
         self.status.observed_generation = Some(self.generation);
-        let Some(mut last) = self.last.clone() else { return };
+        last.spec.ingress.clone_from(&self.spec.ingress);
         let metadata =
             last.metadata.get_or_insert_with(|| api::reconciled::ReconciliationMetadata::new(false));
         metadata.first_deployment &= self.reconciliation_state() == ReconciliationState::Deployed;
@@ -86,6 +88,9 @@ impl Pass<'_> {
         self.set_last(last);
         if was_stable {
             self.mark_stable();
+        }
+        if !same_ingress {
+            self.tell_unmanaged_ingress();
         }
     }
 

@@ -50,9 +50,14 @@ pub(super) fn deployment(
 ) -> Vec<Change> {
     let (old, new) = (old.recorded(), new.recorded());
     let mut found = Comparison { mode, changes: Vec::new() };
-    for name in ["image", "imagePullPolicy", "serviceAccount", "flinkVersion", "ingress"] {
-        found.field(name, UPGRADE, &old[name], &new[name], leaf::by_text);
-    }
+    let mut field = |name: &str, rule| found.field(name, rule, &old[name], &new[name], leaf::by_text);
+    field("image", UPGRADE);
+    // It counts for pods that are made later.
+    field("imagePullPolicy", IGNORE);
+    field("serviceAccount", UPGRADE);
+    field("flinkVersion", UPGRADE);
+    // The Ingress is changed in place, and Flink does not know of it (W-50 of the Java operator).
+    found.field("ingress", IGNORE, &old["ingress"], &new["ingress"], leaf::by_text);
     let template = |spec: &Value| pod_template::template_only(&spec["podTemplate"]);
     found.field("podTemplate", UPGRADE, &template(&old), &template(&new), pod_template::same_quantity);
     let job_manager = |spec: &Value| pod_template::with_template_only(&spec["jobManager"]);

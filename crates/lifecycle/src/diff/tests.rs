@@ -151,11 +151,18 @@ fn restart_nonce_counts_when_it_is_new() {
 
 #[test]
 fn fields_of_the_cluster() {
-    for field in ["image", "imagePullPolicy", "serviceAccount"] {
+    for field in ["image", "serviceAccount"] {
         let (old, new) = (json!({ field: "a" }), json!({ field: "b" }));
         assert_eq!(kinds(&old, &new), Some((Upgrade, Upgrade, format!("{field} : a -> b"))));
     }
     check(&[
+        (
+            json!({"imagePullPolicy": "Always"}),
+            json!({"imagePullPolicy": "Never"}),
+            Ignore,
+            Ignore,
+            "imagePullPolicy : Always -> Never",
+        ),
         (
             json!({"flinkVersion": "v1_20"}),
             json!({"flinkVersion": "v2_0"}),
@@ -174,15 +181,15 @@ fn fields_of_the_cluster() {
         (
             json!({"ingress": {"template": "a", "annotations": {"x/y": "1"}}}),
             json!({"ingress": {"template": "b", "annotations": {"x/y": "2"}}}),
-            Upgrade,
-            Upgrade,
+            Ignore,
+            Ignore,
             "ingress.template : a -> b, ingress.annotations.x/y : 1 -> 2",
         ),
         (
             json!({"ingress": {"template": "a"}}),
             json!({"ingress": {"template": "a", "labels": {}}}),
-            Upgrade,
-            Upgrade,
+            Ignore,
+            Ignore,
             "ingress.labels : null -> {}",
         ),
     ]);

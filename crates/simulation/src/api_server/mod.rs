@@ -8,6 +8,7 @@
 mod apply;
 mod garbage;
 mod labels;
+mod managed_fields;
 mod merge;
 mod rejection;
 mod request;
@@ -25,6 +26,7 @@ use futures::stream::BoxStream;
 use kube::core::DynamicObject;
 use serde_json::Value;
 
+use managed_fields::Writer;
 use state::{State, Stored, read, written};
 
 pub(crate) use merge::merge;
@@ -166,7 +168,7 @@ impl ApiServer {
 
     /// Changes the content of an object as a user does, with a new generation if that is due.
     pub fn merge_patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<Arc<Value>, ApiError> {
-        self.state().patch(kind, key, part)
+        self.state().patch(kind, key, part, Writer::Other)
     }
 
     /// Deletes an object for a user or a controller.
@@ -220,7 +222,9 @@ impl KubernetesApi for ApiServer {
     }
 
     async fn create(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
-        read(self.create_object(kind, written(object)?)?.as_ref())
+        let now = self.clock.now();
+        let created = self.state().create_by_operator(kind, written(object)?, now)?;
+        read(&created)
     }
 
     async fn apply(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
@@ -237,7 +241,8 @@ impl KubernetesApi for ApiServer {
     }
 
     async fn patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<DynamicObject, ApiError> {
-        read(self.merge_patch(kind, key, part)?.as_ref())
+        let patched = self.state().patch(kind, key, part, Writer::Operator)?;
+        read(&patched)
     }
 
     async fn delete(&self, kind: Kind, key: &ObjectKey, options: &DeleteOptions) -> Result<(), ApiError> {

@@ -12,6 +12,7 @@ use lifecycle::Propagation;
 use serde_json::{Value, json};
 
 use super::apply;
+use super::managed_fields::{self, Writer};
 use super::merge::merge;
 use super::state::{
     FOREGROUND, Id, ORPHAN, State, Stored, bad_request, finalizers, has_generation, has_status, invalid,
@@ -50,7 +51,18 @@ impl State {
         object: Value,
         now: Timestamp,
     ) -> Result<Arc<Value>, ApiError> {
-        self.create_owned(kind, object, BTreeSet::new(), now)
+        self.create_owned(kind, object, BTreeSet::new(), None, now)
+    }
+
+    /// The same by the operator: its fields are noted.
+    pub(super) fn create_by_operator(
+        &mut self,
+        kind: Kind,
+        object: Value,
+        now: Timestamp,
+    ) -> Result<Arc<Value>, ApiError> {
+        let fields = object.clone();
+        self.create_owned(kind, object, BTreeSet::new(), Some(&fields), now)
     }
 
     fn create_owned(
@@ -58,6 +70,7 @@ impl State {
         kind: Kind,
         mut object: Value,
         applied: BTreeSet<apply::Path>,
+        fields: Option<&Value>,
         now: Timestamp,
     ) -> Result<Arc<Value>, ApiError> {
         let name = name(&object).to_owned();
@@ -91,6 +104,9 @@ impl State {
             set(&mut object, "generation", json!(1));
         }
         default(kind, &mut object);
+        if let Some(fields) = fields {
+            managed_fields::note(kind, &mut object, fields, Writer::Operator);
+        }
         Ok(self.store(&id, Stored { object: Arc::new(object), applied: Arc::new(applied) }))
     }
 
@@ -123,7 +139,7 @@ impl State {
             }
             let mut merged = json!({});
             let owned = apply::apply(&mut merged, &object, &BTreeSet::new());
-            return self.create_owned(kind, merged, owned, now);
+            return self.create_owned(kind, merged, owned, None, now);
         };
         if let Some(wanted) = wanted.filter(|wanted| wanted != uid(&stored.object)) {
             return Err(other_uid(kind, &name, &wanted, uid(&stored.object)));
@@ -217,6 +233,7 @@ impl State {
         kind: Kind,
         key: &ObjectKey,
         part: &Value,
+        writer: Writer,
     ) -> Result<Arc<Value>, ApiError> {
         let live = self.live(kind, key)?.object.as_ref().clone();
         let wanted = text(part, "/metadata/resourceVersion");
@@ -225,6 +242,7 @@ impl State {
         }
         let mut object = live;
         merge(&mut object, part);
+        managed_fields::note(kind, &mut object, part, writer);
         self.update(kind, key, object, None)
     }
 

@@ -6,6 +6,7 @@ mod broken_image;
 mod deletion;
 mod examples;
 pub(crate) mod expectations;
+mod ingress;
 mod invalid_spec;
 pub(crate) mod ledger;
 mod lost_jobmanager;
@@ -112,6 +113,7 @@ const ALL: &[Scenario] = &[
     scenario!(long "lost-jobmanager-with-state", stateful::lost_jobmanager, "its Deployment deleted; HA metadata"),
     scenario!(long "savepoint-on-deletion", stateful::savepoint_on_deletion, "another job starts from it"),
     scenario!("session-cluster", session::run, "a session cluster, changed and deleted"),
+    scenario!(long "ingress", ingress::run, "an Ingress changed in place, and requests through a controller"),
     scenario!("probes-and-metrics", pages::run, "what the operator's own pages say"),
     scenario!("broken-image", broken_image::run, "an image that does not exist, then one that does"),
     scenario!("invalid-first-spec", invalid_spec::first, "an invalid spec, then a valid one"),

@@ -24,6 +24,7 @@ pub(super) const LISTED: &[Listed] = &[
     Listed { id: "redeployment from a savepoint", apply: savepoint_redeploy },
     Listed { id: "end of a failed job", apply: end_of_failed_job },
     Listed { id: "upgrade done in time", apply: done_in_time },
+    Listed { id: "Ingress in place", apply: ingress_in_place },
 ];
 
 /// Takes what is listed out of the recorded side, and names what occurred.
@@ -140,6 +141,41 @@ fn done_in_time(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
         *recorded = with_both;
     }
     done
+}
+
+/// A change of nothing but the Ingress: the recorded job is upgraded for it, ours runs on.
+fn ingress_in_place(cluster: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let upgraded = |side: &Sequences| side.events.iter().any(|event| event.reason == "SpecChanged");
+    if cluster["spec"].get("ingress").is_none() || !upgraded(recorded) || upgraded(ours) {
+        return false;
+    }
+    let mut without = recorded.clone();
+    remove_last_run(&mut without.lifecycle, &["UPGRADING", "DEPLOYED", "STABLE"]);
+    remove_last_run(&mut without.job_manager, &["MISSING", "DEPLOYING", "READY"]);
+    remove_last_run(&mut without.job, &["FINISHED", "RECONCILING", "RUNNING"]);
+    remove_last_run(
+        &mut without.events,
+        &[
+            "Normal JobManagerDeployment SpecChanged",
+            "Normal JobManagerDeployment Suspended",
+            "Normal JobManagerDeployment Submit",
+            "Normal Job JobStatusChanged RECONCILING -> RUNNING",
+        ],
+    );
+    without.overtaken = ours.overtaken;
+    let same = without.lifecycle == ours.lifecycle && without.events == ours.events;
+    if same {
+        *recorded = without;
+    }
+    same
+}
+
+/// Removes the last occurrence of `what`.
+fn remove_last_run<T: ToString>(sequence: &mut Vec<T>, what: &[&str]) {
+    let matches = |window: &[T]| window.iter().map(ToString::to_string).eq(what.iter().copied());
+    if let Some(at) = sequence.windows(what.len()).rposition(matches) {
+        sequence.drain(at..at + what.len());
+    }
 }
 
 /// Repeats the last occurrence of `what`.

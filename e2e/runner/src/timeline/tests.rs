@@ -237,6 +237,38 @@ fn an_overtaken_upgrade_is_one_with_the_next() {
 }
 
 #[test]
+fn a_changed_ingress_restarts_recorded_jobs_only() {
+    let texts = |states: &[&str]| states.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let submit = event("Normal", "JobManagerDeployment", "Submit");
+    let runs = changed("RECONCILING", "RUNNING");
+    let of_upgrade = |reason: &str| event("Normal", "JobManagerDeployment", reason);
+    let ours = Sequences {
+        lifecycle: texts(&["UPGRADING", "DEPLOYED", "STABLE"]),
+        job: texts(&["RECONCILING", "RUNNING"]),
+        events: vec![submit.clone(), runs.clone()],
+        ..Sequences::default()
+    };
+    let upgrade = [of_upgrade("SpecChanged"), of_upgrade("Suspended"), submit, runs];
+    let recorded = Sequences {
+        lifecycle: [ours.lifecycle.clone(), ours.lifecycle.clone()].concat(),
+        job: texts(&["RECONCILING", "RUNNING", "FINISHED", "RECONCILING", "RUNNING"]),
+        events: [ours.events.as_slice(), &upgrade].concat(),
+        overtaken: 1,
+        ..Sequences::default()
+    };
+    let with_ingress = serde_json::json!({"spec": {"ingress": {"template": "a"}}});
+    let mut compared = recorded.clone();
+    assert_eq!(listed::take_out(&with_ingress, &mut compared, &ours), ["Ingress in place"]);
+    assert_eq!(compared, ours);
+    let mut compared = recorded.clone();
+    let without_ingress = serde_json::json!({"spec": {}});
+    assert!(listed::take_out(&without_ingress, &mut compared, &ours).is_empty());
+    let other = Sequences { lifecycle: texts(&["UPGRADING", "DEPLOYED"]), ..ours };
+    assert!(listed::take_out(&with_ingress, &mut compared, &other).is_empty());
+    assert_eq!(compared, recorded);
+}
+
+#[test]
 fn the_documentation_names_every_rule_and_every_difference() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/differences.md");
     let text = std::fs::read_to_string(path).unwrap();

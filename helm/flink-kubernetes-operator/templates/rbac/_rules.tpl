@@ -35,9 +35,10 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, create, patch, delete]
+# Without list and watch one that somebody deletes comes back late, and nothing else is lost.
 - apiGroups: [networking.k8s.io]
   resources: [ingresses]
-  verbs: [get, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 # Why a JobManager does not start.
 - apiGroups: [""]
   resources: [pods]

@@ -135,3 +135,21 @@ fn the_cluster_that_runs_is_asked_and_not_the_one_that_is_wanted() {
     assert_eq!(asked.statistics_lag, Duration::from_secs(7));
     assert_eq!(asked.timeout, Duration::from_secs(10));
 }
+
+#[test]
+fn w_52_an_option_of_the_operator_that_is_removed_counts_no_more() {
+    const HEALTH_CHECK: &str = "kubernetes.operator.cluster.health-check.enabled";
+    let mut world = World::stable(with(application("savepoint"), &[(HEALTH_CHECK, "true")]));
+    let asks = |world: &World| {
+        let questions = world.decide().poll.unwrap().questions;
+        questions.iter().any(|question| matches!(question, Question::Metrics { .. }))
+    };
+    assert!(asks(&world));
+    world.change(|resource| {
+        resource.spec.flink_configuration.as_mut().unwrap().as_object_mut().unwrap().remove(HEALTH_CHECK);
+        resource.spec.image_pull_policy = Some("Always".to_owned());
+    });
+    world.pass();
+    assert!(!asks(&world));
+    assert_eq!((world.status().observed_generation, world.created, world.calls.len()), (Some(2), 1, 0));
+}

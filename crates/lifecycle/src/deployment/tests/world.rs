@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::super::{Context, Reads, decide, reads};
 use crate::observed::{
-    Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, FlinkView, HaJob, HaMetadata, JobManager,
-    JobOverview, OperationResult,
+    Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, FlinkView, HaJob, HaMetadata, IngressView,
+    JobManager, JobOverview, OperationResult,
 };
 use crate::{Decision, Effect, EventRecord, FlinkRequest, Observed, Requeue};
 
@@ -261,8 +261,14 @@ impl World {
                 self.job_manager().desired_replicas = scale.replicas;
                 self.observed.job_manager_pods = Some(usize::try_from(scale.replicas).unwrap());
             }
-            Effect::Apply(object) | Effect::CreateOwned(object) => self.applied.push(*object),
-            Effect::RemoveData(_) => {}
+            Effect::Apply(object) | Effect::CreateOwned(object) => {
+                if object.types.as_ref().is_some_and(|types| types.kind == "Ingress") {
+                    let ingress = serde_json::to_value(&object).and_then(serde_json::from_value).unwrap();
+                    self.observed.ingress = IngressView::from_ingress(&ingress, "uid-1");
+                }
+                self.applied.push(*object);
+            }
+            Effect::RemoveData(_) | Effect::Change(_) => {}
         }
     }
 
