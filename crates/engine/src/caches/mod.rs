@@ -15,6 +15,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use lifecycle::observed::SessionJob;
+use resources::names::COMPONENT_JOB_MANAGER;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,6 +26,12 @@ pub use wake::{Cause, ResourceId, Wake, owner};
 
 /// Label selector of JobManager Deployments, which Flink and the Java operator label like this.
 pub const JOB_MANAGER_SELECTOR: &str = "component=jobmanager";
+
+/// Whether [`JOB_MANAGER_SELECTOR`] matches a Deployment.
+fn is_watched(deployment: &DynamicObject) -> bool {
+    let label = deployment.metadata.labels.as_ref().and_then(|labels| labels.get("component"));
+    label.is_some_and(|component| component == COMPONENT_JOB_MANAGER)
+}
 
 /// The caches of everything that is watched.
 #[derive(Debug, Default)]
@@ -61,7 +68,8 @@ impl Caches {
             Some(Kind::FLINK_DEPLOYMENT) => update(&self.flink_deployments, object),
             Some(Kind::FLINK_SESSION_JOB) => update(&self.flink_session_jobs, object),
             Some(Kind::FLINK_STATE_SNAPSHOT) => update(&self.flink_state_snapshots, object),
-            Some(Kind::DEPLOYMENT) => drop(self.job_managers.put(object.clone())),
+            // No watch would tell that another one is gone.
+            Some(Kind::DEPLOYMENT) if is_watched(object) => drop(self.job_managers.put(object.clone())),
             Some(_) | None => {}
         }
     }
