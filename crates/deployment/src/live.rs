@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::core::DynamicObject;
-use lifecycle::observed::{HaMetadata, IngressView, JobManager, PodProblem, TaskManagers};
+use lifecycle::observed::{HaMetadata, IngressView, JobManager, PodProblem, TaskManagers, TaskManagersView};
 use lifecycle::{EventRecord, Reason};
 use resources::names;
 use serde::de::DeserializeOwned;
@@ -77,11 +77,13 @@ pub(crate) async fn task_managers(
     api: &dyn KubernetesApi,
     key: &ObjectKey,
     owner: &str,
-) -> Result<Option<TaskManagers>, ApiError> {
+) -> Result<TaskManagersView, ApiError> {
     let key = ObjectKey::new(&key.namespace, names::task_manager_deployment(&key.name));
-    let Some(object) = api.get(Kind::DEPLOYMENT, &key).await? else { return Ok(None) };
+    let Some(object) = api.get(Kind::DEPLOYMENT, &key).await? else { return Ok(TaskManagersView::Absent) };
     let deployment: Option<Deployment> = typed(vec![object]).pop();
-    Ok(deployment.map(|deployment| TaskManagers::from_deployment(&deployment, owner)))
+    Ok(deployment.map_or(TaskManagersView::Unread, |deployment| {
+        TaskManagersView::There(TaskManagers::from_deployment(&deployment, owner))
+    }))
 }
 
 /// HA metadata in Kubernetes.

@@ -13,7 +13,7 @@ use engine::queue::Outcome;
 use engine::resource::Resource;
 use flink_conf::OperatorDefaults;
 use lifecycle::deployment::exception_look_back;
-use lifecycle::observed::{FlinkView, IngressView, JobManager};
+use lifecycle::observed::{FlinkView, IngressView, JobManager, TaskManagersView};
 use lifecycle::{Context, Observed, Requeue, decide, reads};
 use resources::OperatorFiles;
 
@@ -164,7 +164,10 @@ impl DeploymentReconciler {
             .as_ref()
             .and_then(Entry::good)
             .map(|deployment| JobManager::from_deployment(deployment, uid));
-        let wanted = reads(resource, job_manager.as_ref(), context);
+        let view = |job_manager: Option<&JobManager>| {
+            job_manager.map_or_else(FlinkView::default, |it| self.engine.poller.view(key, &it.uid))
+        };
+        let wanted = reads(resource, job_manager.as_ref(), &view(job_manager.as_ref()), context);
         let api = self.engine.api.as_ref();
         let (job_manager, job_manager_unread) = match job_manager {
             None if wanted.job_manager => live::job_manager(api, key, uid)
@@ -188,15 +191,13 @@ impl DeploymentReconciler {
             None => IngressView::Unread,
         };
         let task_managers = if wanted.task_managers {
-            known(key, live::task_managers(api, key, uid).await).flatten()
+            known(key, live::task_managers(api, key, uid).await).unwrap_or_default()
         } else {
-            None
+            TaskManagersView::Unread
         };
         let rest_service =
             if wanted.rest_service { known(key, live::rest_service(api, key).await) } else { None };
-        let flink = job_manager
-            .as_ref()
-            .map_or_else(FlinkView::default, |job_manager| self.engine.poller.view(key, &job_manager.uid));
+        let flink = view(job_manager.as_ref());
         // Asked once after a start of the operator, and only if there is anything to tell.
         let exceptions_reported = match memory.exceptions_reported {
             None if flink.current().is_some_and(|answer| !answer.exceptions.is_empty()) => {

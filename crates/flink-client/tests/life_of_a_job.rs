@@ -382,3 +382,54 @@ async fn statistics_lag_behind_the_end_of_a_job() {
     let later = bench.flink.checkpoints(&job(1)).await.unwrap().newest_restore_point().unwrap();
     assert!(later.id > before.id && !later.discarded, "{later:?}");
 }
+
+#[tokio::test]
+async fn a_job_waits_for_slots_and_goes_back_to_its_checkpoint_when_it_loses_them() {
+    let settings = ClusterSettings { taskmanagers: 1, slots: 1, ..ClusterSettings::default() };
+    let bench = BenchCluster::new(settings);
+    let mut plan = JobPlan::default();
+    plan.vertices[0].parallelism = 2;
+    bench.running(&job(1), plan);
+    let tasks_run = async || bench.flink.jobs_overview().await.unwrap()[0].all_tasks_running();
+    assert!(!tasks_run().await, "two slots are needed, and one is there");
+    let set = |number: u32| bench.with(|flink| flink.set_taskmanagers(number, bench.now()));
+    set(2);
+    bench.pass(12 * SECOND);
+    assert!(tasks_run().await);
+    let before = bench.records(&job(1));
+    set(1);
+    assert_eq!(bench.flink.job_status(&job(1)).await, Ok(JobState::Restarting));
+    bench.pass(12 * SECOND);
+    assert!(!tasks_run().await);
+    set(2);
+    bench.pass(SECOND);
+    assert!(tasks_run().await);
+    let after = bench.records(&job(1));
+    assert!(after > 0 && after < before + 1000, "{after} after {before}: it was at the checkpoint");
+}
+
+#[tokio::test]
+async fn a_reactive_job_takes_all_slots() {
+    let settings =
+        ClusterSettings { reactive: true, taskmanagers: 0, slots: 2, ..ClusterSettings::default() };
+    let bench = BenchCluster::new(settings);
+    bench.running(&job(1), JobPlan::default());
+    assert_eq!(bench.flink.job_status(&job(1)).await, Ok(JobState::Created), "it waits for resources");
+    for number in [1, 4, 2] {
+        bench.with(|flink| flink.set_taskmanagers(number, bench.now()));
+        bench.pass(12 * SECOND);
+        let width = bench.with(|flink| {
+            flink.advance(bench.now());
+            flink.job(&job(1)).filter(|job| job.has_running_tasks()).map(flink_client::stub::StubJob::width)
+        });
+        assert_eq!(width, Some(2 * number));
+    }
+}
+
+#[tokio::test]
+async fn a_job_without_a_restart_strategy_ends_with_its_task_managers() {
+    let bench = BenchCluster::new(ClusterSettings::default());
+    bench.running(&job(1), JobPlan { ends_without_slots: true, ..JobPlan::default() });
+    bench.with(|flink| flink.set_taskmanagers(0, bench.now()));
+    assert_eq!(bench.flink.job_status(&job(1)).await, Ok(JobState::Failed));
+}

@@ -25,7 +25,7 @@ pub struct Observed {
     /// How many pods the JobManager Deployment has, those that are ending included; `None` when they were not read.
     pub job_manager_pods: Option<usize>,
     /// The TaskManager Deployment of a standalone cluster, read when [`crate::reads`] says so.
-    pub task_managers: Option<TaskManagers>,
+    pub task_managers: TaskManagersView,
     /// What Flink last said, about the cluster that the Deployment of this uid runs.
     pub flink: FlinkView,
     /// HA metadata in Kubernetes; `None` when it was not read (see [`crate::reads`]).
@@ -42,6 +42,18 @@ pub struct Observed {
     pub exceptions_reported: Option<i64>,
     /// The last failure of an effect of this resource, not yet recorded.
     pub failure: Option<EffectFailure>,
+}
+
+/// The Deployment of the name that a standalone cluster's TaskManagers have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum TaskManagersView {
+    /// It was not read.
+    #[default]
+    Unread,
+    /// There is none.
+    Absent,
+    /// There is one, ours or somebody else's.
+    There(TaskManagers),
 }
 
 /// A FlinkSessionJob, as far as its session cluster has to know it.
@@ -91,6 +103,8 @@ pub struct JobManager {
 pub struct TaskManagers {
     /// Its uid.
     pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Option<String>,
     /// Whether it belongs to the FlinkDeployment, as those of the Java operator do; ours belong to the JobManager
     /// Deployment.
     pub owned_by_resource: bool,
@@ -110,6 +124,7 @@ impl TaskManagers {
         let owners = || meta.owner_references.iter().flatten();
         Self {
             uid: meta.uid.clone().unwrap_or_default(),
+            resource_version: meta.resource_version.clone(),
             owned_by_resource: owners().any(|owner| owner.uid == owner_uid),
             job_manager: owners().find(|owner| owner.kind == "Deployment").map(|owner| owner.uid.clone()),
             terminating: meta.deletion_timestamp.is_some(),

@@ -28,14 +28,17 @@ pub struct ClusterInput<'a> {
 
 /// Whether a cluster runs one job or waits for jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ClusterKind {
+pub enum ClusterKind {
+    /// One job, which the cluster starts and ends with.
     Application,
+    /// Many jobs, which come and go.
     Session,
 }
 
 impl ClusterKind {
     /// What a spec asks for: a job makes an application.
-    pub(crate) fn of(spec: &FlinkDeploymentSpec) -> Self {
+    #[must_use]
+    pub fn of(spec: &FlinkDeploymentSpec) -> Self {
         if spec.job.is_some() { Self::Application } else { Self::Session }
     }
 }

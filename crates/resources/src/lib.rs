@@ -35,5 +35,5 @@ mod templates;
 pub use cluster::{ATTEMPT_ANNOTATION, ClusterObjects};
 pub use error::BuildError;
 pub use ingress::{COMPONENT_LABEL, IngressAddress, ingress, ingress_address};
-pub use input::ClusterInput;
+pub use input::{ClusterInput, ClusterKind};
 pub use operator_files::OperatorFiles;

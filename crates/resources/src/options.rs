@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use flink_conf::option::{Key, OptionKey, internal, kubernetes, process, state};
 use flink_conf::{Choice, FlinkConf, HighAvailability, structured};
 
-use crate::{BuildError, hash_order};
+use crate::{BuildError, ClusterKind, hash_order};
 
 /// Default of `kubernetes.flink.conf.dir`: where images have their configuration.
 pub const DEFAULT_CONF_DIR: &str = "/opt/flink/conf";
@@ -157,12 +157,16 @@ pub fn job_manager_replicas(conf: &FlinkConf) -> Result<i32, BuildError> {
 /// configuration of an application always says it; the default of a session cluster is 1.
 ///
 /// # Errors
-/// Less than one.
-pub fn task_manager_replicas(conf: &FlinkConf) -> Result<i32, BuildError> {
+/// Less than one for an application, less than none for a session cluster.
+pub fn task_manager_replicas(conf: &FlinkConf, kind: ClusterKind) -> Result<i32, BuildError> {
     let key = internal::TASK_MANAGER_REPLICAS;
+    let least = match kind {
+        ClusterKind::Application => 1,
+        ClusterKind::Session => 0,
+    };
     let replicas = conf.int(key)?.unwrap_or(1);
-    if replicas < 1 {
-        return Err(BuildError::Rule(format!("'{}' should not be configured less than 1.", key.name)));
+    if replicas < least {
+        return Err(BuildError::Rule(format!("'{}' should not be configured less than {least}.", key.name)));
     }
     Ok(replicas)
 }

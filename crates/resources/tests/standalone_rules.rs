@@ -131,13 +131,16 @@ fn numbers_of_task_managers() {
     assert_eq!(replicas(&session(&three).unwrap()), 3);
 }
 
-/// A spec without TaskManagers is refused by validation already, in an application and in a session cluster.
+/// The spec of such an application is refused by validation already.
 #[test]
-fn no_cluster_is_without_task_managers() {
-    let none = json!({"kubernetes.internal.taskmanager.replicas": "0"});
-    let message = "'kubernetes.internal.taskmanager.replicas' should not be configured less than 1.";
-    assert_eq!(session(&none).unwrap_err().to_string(), message);
-    assert_eq!(error(&json!({"flinkConfiguration": none})), message);
+fn only_session_clusters_are_without_task_managers() {
+    let number = |replicas: &str| json!({"kubernetes.internal.taskmanager.replicas": replicas});
+    let message = |least: i32| {
+        format!("'kubernetes.internal.taskmanager.replicas' should not be configured less than {least}.")
+    };
+    assert_eq!(replicas(&session(&number("0")).unwrap()), 0);
+    assert_eq!(session(&number("-1")).unwrap_err().to_string(), message(0));
+    assert_eq!(error(&json!({"flinkConfiguration": number("0")})), message(1));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! * (c) HA metadata and the newest savepoint are not removed before what replaces them is recorded.
 //! * (d) A call that cannot be repeated is preceded by a status that lets a successor recognise it, and one that ends
 //!   something by a status that says that this was decided.
+//! * (h) TaskManagers of a standalone cluster serve no other JobManager Deployment than the one that they were made for.
+//! * (i) A Deployment is changed or deleted only if it belongs to a FlinkDeployment, itself or by its owner.
 //! * A resource that is being deleted says what it waits for.
 //! * Every deletion names the uid that it means.
 //!
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 use crate::api_server::ApiServer;
 use crate::normal::HA_SUFFIX;
 use crate::script::is_somebody_elses;
-use crate::world::{LiveJob, Run, World};
+use crate::world::{LiveJob, Run, Serving, World};
 
 /// Annotation with the attempt that a Deployment was created for.
 const ATTEMPT: &str = "flinkdeployment.flink.apache.org/attempt";
@@ -83,6 +85,7 @@ impl Checks {
     pub(crate) fn look(&mut self, server: &ApiServer, world: &World) {
         self.learn(server);
         self.check_live_jobs(world);
+        self.check_task_managers(world);
         if world.run_count() > self.started.len() {
             let runs = world.runs();
             for index in self.started.len()..runs.len() {
@@ -132,6 +135,38 @@ impl Checks {
                     jobs.iter().map(|(of, job)| format!("{job} of Deployment {of}")).collect();
                 self.violated(format!("(a) {cluster} has several live jobs: {}", jobs.join(", ")));
             }
+        }
+    }
+
+    /// (h)
+    fn check_task_managers(&mut self, world: &World) {
+        for Serving { cluster, task_managers, made_for, job_manager } in world.serving() {
+            if made_for != job_manager {
+                self.violated(format!(
+                    "(h) TaskManagers of Deployment {task_managers} of {cluster}, made for JobManager {made_for}, serve \
+                     {job_manager}"
+                ));
+            }
+        }
+    }
+
+    /// (i): what an owner that is gone has left behind is nobody's.
+    fn check_owner(&mut self, key: &ObjectKey, deployment: &Value, what: &str, server: &ApiServer) {
+        let owner = |object: &Value| object.pointer("/metadata/ownerReferences/0").cloned();
+        let of_kind = |owner: &Option<Value>, kind: &str| {
+            owner.as_ref().is_some_and(|owner| text(owner, "/kind") == kind)
+        };
+        let mut found = owner(deployment);
+        if of_kind(&found, "Deployment") {
+            let name = found.as_ref().map(|owner| text(owner, "/name").to_owned()).unwrap_or_default();
+            let Some(job_manager) = server.read(Kind::DEPLOYMENT, &ObjectKey::new(&key.namespace, name))
+            else {
+                return;
+            };
+            found = owner(&job_manager);
+        }
+        if !of_kind(&found, "FlinkDeployment") {
+            self.violated(format!("(i) Deployment {key}, which is somebody else's, is {what}"));
         }
     }
 
@@ -226,6 +261,9 @@ impl Checks {
                         && (version.is_empty() || version == text(stored, "/metadata/resourceVersion"))
                 };
                 let stored = server.read(kind, key).filter(is_meant);
+                if let Some(stored) = &stored {
+                    self.check_owner(key, stored, "changed", server);
+                }
                 if let Some(stored) = stored.filter(|_| part.pointer("/spec/replicas") == Some(&json!(0))) {
                     self.check_end_of_cluster(key, &stored, "scaled to 0", server, world);
                 }
@@ -239,6 +277,9 @@ impl Checks {
                     options.uid.as_ref().is_none_or(|uid| uid == text(object, "/metadata/uid"))
                 };
                 let Some(stored) = stored.filter(is_meant) else { return };
+                if kind == Kind::DEPLOYMENT {
+                    self.check_owner(key, &stored, "deleted", server);
+                }
                 if kind == Kind::CONFIG_MAP {
                     self.check_removal(key, None, server, world);
                 } else if kind == Kind::DEPLOYMENT && !is_terminating(&stored) {

@@ -1,11 +1,12 @@
 //! What a cluster looks like that the Java operator was in charge of, as it was recorded (its version 1.16): only its own
 //! fields in the status, specs with every field it knows, and nothing of ours on the Deployment.
 
-use engine::ports::Kind;
+use engine::ports::{Kind, ObjectKey};
+use resources::names;
 use serde_json::{Map, Value, json};
 
 use crate::api_server::ApiServer;
-use crate::script::key;
+use crate::script::{NAME, NAMESPACE, key};
 
 /// Fields of the status that it has.
 const STATUS: [&str; 10] = [
@@ -39,6 +40,16 @@ pub(crate) fn was_in_charge(server: &ApiServer) {
         if let Some(status) = resource.get_mut("status").and_then(Value::as_object_mut) {
             status.retain(|name, _| STATUS.contains(&name.as_str()));
             rewrite(status);
+        }
+    });
+    let owners = server
+        .read(Kind::DEPLOYMENT, &key())
+        .and_then(|deployment| deployment.pointer("/metadata/ownerReferences").cloned());
+    let task_managers = ObjectKey::new(NAMESPACE, names::task_manager_deployment(NAME));
+    server.change(Kind::DEPLOYMENT, &task_managers, |deployment| {
+        if let (Some(metadata), Some(owners)) = (deployment.get_mut("metadata"), owners) {
+            metadata["ownerReferences"] = owners;
+            metadata["annotations"] = Value::Null;
         }
     });
     server.change(Kind::DEPLOYMENT, &key(), |deployment| {

@@ -12,8 +12,10 @@ use engine::ports::{ApiError, DeleteOptions, Kind, KubernetesApi, ObjectKey, Sco
 use flink_client::stub::Storage;
 use flink_client::{Call, Endpoint, RestRequest, RestResponse, Transport, TransportError};
 use futures::stream::BoxStream;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::DynamicObject;
 use lifecycle::Propagation;
+use resources::names;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -51,12 +53,20 @@ pub enum Plant {
     StartedAtOnce,
     /// What is created after the Deployment is forgotten when the first try is interrupted.
     ForgottenDependents,
+    /// TaskManagers stay when their JobManager goes, and those of the next one are taken for created.
+    KeptTaskManagers,
+    /// TaskManagers go before their JobManager.
+    TaskManagersFirst,
+    /// Whoever has the name of the TaskManagers counts as ours.
+    ForeignTaskManagers,
+    /// TaskManagers that somebody deleted are not created again.
+    LostTaskManagers,
 }
 
 /// The option that says what a job is restored from.
 const RESTORE_PATH: &str = "execution.savepoint.path";
 
-const NAMES: [(&str, Plant); 19] = [
+const NAMES: [(&str, Plant); 23] = [
     ("not-recorded", Plant::NotRecorded),
     ("not-recorded-deploying", Plant::NotRecordedKind("DEPLOYING")),
     ("not-recorded-stopping", Plant::NotRecordedKind("STOPPING")),
@@ -76,6 +86,10 @@ const NAMES: [(&str, Plant); 19] = [
     ("kept-finalizer", Plant::KeptFinalizer),
     ("started-at-once", Plant::StartedAtOnce),
     ("forgotten-dependents", Plant::ForgottenDependents),
+    ("kept-task-managers", Plant::KeptTaskManagers),
+    ("task-managers-first", Plant::TaskManagersFirst),
+    ("foreign-task-managers", Plant::ForeignTaskManagers),
+    ("lost-task-managers", Plant::LostTaskManagers),
 ];
 
 impl Plant {
@@ -103,6 +117,13 @@ impl FromStr for Plant {
             format!("there is no planted bug '{text}'; there are: {}", known.join(", "))
         })
     }
+}
+
+/// How names of TaskManager Deployments end.
+const TASK_MANAGERS: &str = "-taskmanager";
+
+fn are_task_managers(kind: Kind, key: &ObjectKey) -> bool {
+    kind == Kind::DEPLOYMENT && key.name.ends_with(TASK_MANAGERS)
 }
 
 /// The way to Kubernetes with the bug in it.
@@ -168,6 +189,26 @@ impl PlantedApi {
         Ok(())
     }
 
+    /// Gives TaskManagers the owner of their JobManager, so that they outlive it.
+    async fn keep(&self, task_managers: &mut DynamicObject) -> Result<(), ApiError> {
+        let owner = task_managers.metadata.owner_references.iter().flatten().next();
+        let Some(owner) = owner.map(|owner| owner.name.clone()) else { return Ok(()) };
+        let namespace = task_managers.metadata.namespace.clone().unwrap_or_default();
+        let job_manager = self.inner.get(Kind::DEPLOYMENT, &ObjectKey::new(namespace, owner)).await?;
+        task_managers.metadata.owner_references =
+            job_manager.and_then(|job_manager| job_manager.metadata.owner_references);
+        Ok(())
+    }
+
+    /// Deletes the TaskManagers of a JobManager, and waits for nothing.
+    async fn delete_task_managers(&self, job_manager: &ObjectKey) -> Result<(), ApiError> {
+        let name = names::task_manager_deployment(&job_manager.name);
+        let key = ObjectKey::new(&job_manager.namespace, name);
+        let Some(found) = self.inner.get(Kind::DEPLOYMENT, &key).await? else { return Ok(()) };
+        let options = DeleteOptions { uid: found.metadata.uid, propagation: Propagation::Background };
+        self.inner.delete(Kind::DEPLOYMENT, &key, &options).await
+    }
+
     async fn remove_ha_metadata(&self, key: &ObjectKey) {
         let labels = format!("app={},type=flink-native-kubernetes", key.name);
         let scope = Scope::namespace(&key.namespace).labelled(labels);
@@ -192,7 +233,18 @@ impl KubernetesApi for PlantedApi {
                 return Ok(written);
             }
         }
-        self.inner.get(kind, key).await
+        let mut found = self.inner.get(kind, key).await?;
+        if self.plant == Plant::ForeignTaskManagers && are_task_managers(kind, key) {
+            let owner = ObjectKey::new(&key.namespace, key.name.trim_end_matches(TASK_MANAGERS));
+            let owner = self.inner.get(Kind::FLINK_DEPLOYMENT, &owner).await?;
+            if let (Some(found), Some(owner)) = (&mut found, owner) {
+                let uid = owner.metadata.uid.unwrap_or_default();
+                let ours =
+                    OwnerReference { uid, kind: "FlinkDeployment".to_owned(), ..OwnerReference::default() };
+                found.metadata.owner_references = Some(vec![ours]);
+            }
+        }
+        Ok(found)
     }
 
     async fn list(&self, kind: Kind, scope: &Scope) -> Result<Vec<DynamicObject>, ApiError> {
@@ -211,10 +263,34 @@ impl KubernetesApi for PlantedApi {
                     *file.1 = json!(kept.flat_map(|line| [line, "\n"]).collect::<String>());
                 }
             }
+            // Standalone clusters are told by their arguments as well.
+            Plant::EmptyStart if kind == Kind::DEPLOYMENT => {
+                let pointer = "/spec/template/spec/containers/0/args";
+                let arguments = object.data.pointer_mut(pointer).and_then(Value::as_array_mut);
+                if let Some(arguments) = arguments
+                    && let Some(at) = arguments.iter().position(|it| it == "--fromSavepoint")
+                {
+                    arguments.drain(at..(at + 2).min(arguments.len()));
+                }
+            }
             Plant::InitialAgain if kind == Kind::CONFIG_MAP => {
                 self.start_from_the_beginning(&mut object).await?;
             }
             Plant::ForgottenDependents if kind != Kind::EVENT && self.met.load(Ordering::Relaxed) > 0 => {
+                return Ok(object);
+            }
+            Plant::KeptTaskManagers if are_task_managers(kind, &ObjectKey::of(&object.metadata)) => {
+                self.keep(&mut object).await?;
+                return match self.inner.create(kind, &object).await {
+                    Err(ApiError::AlreadyExists { .. }) => Ok(object),
+                    created => created,
+                };
+            }
+            // The first ones come with their cluster.
+            Plant::LostTaskManagers
+                if are_task_managers(kind, &ObjectKey::of(&object.metadata))
+                    && self.met.fetch_add(1, Ordering::Relaxed) > 0 =>
+            {
                 return Ok(object);
             }
             Plant::StartedAtOnce if kind == Kind::DEPLOYMENT => {
@@ -278,6 +354,10 @@ impl KubernetesApi for PlantedApi {
             let stored = self.inner.get(kind, key).await?;
             return stored.ok_or_else(|| ApiError::NotFound { message: "gone".to_owned() });
         }
+        let ends = part.pointer("/spec/replicas") == Some(&json!(0));
+        if self.plant == Plant::TaskManagersFirst && kind == Kind::DEPLOYMENT && ends {
+            self.delete_task_managers(key).await?;
+        }
         self.inner.patch(kind, key, part).await
     }
 
@@ -287,6 +367,7 @@ impl KubernetesApi for PlantedApi {
             Plant::NoUid => options.uid = None,
             Plant::NoWait => options.propagation = Propagation::Background,
             Plant::EarlyRemoval if kind == Kind::DEPLOYMENT => self.remove_ha_metadata(key).await,
+            Plant::KeptTaskManagers if are_task_managers(kind, key) => return Ok(()),
             _ => {}
         }
         self.inner.delete(kind, key, &options).await

@@ -101,6 +101,12 @@ pub enum Action {
     Create,
     /// Deletion of the JobManager's pod.
     DeletePod,
+    /// Deletion of the pods of a standalone cluster's TaskManagers.
+    DeleteTaskManagerPods,
+    /// Deletion of the TaskManagers' Deployment, in the foreground.
+    DeleteTaskManagers,
+    /// What `kubectl scale` does through the scale subresource: another number of TaskManagers.
+    Scale(i32),
     /// Deletion of the JobManager's Deployment, in the foreground.
     DeleteDeployment,
     /// The operator is killed and comes back.
@@ -210,6 +216,9 @@ pub struct JobBehaviour {
     /// It takes no checkpoints any more.
     #[serde(default)]
     pub no_checkpoints: bool,
+    /// It fails for good when it loses its TaskManagers.
+    #[serde(default)]
+    pub ends_without_slots: bool,
 }
 
 /// What is seen from outside. Everything that is named must hold.
@@ -243,7 +252,7 @@ pub struct Condition {
     /// Number of jobs that are alive.
     #[serde(default)]
     pub live_jobs: Option<usize>,
-    /// The most subtasks that a vertex of the job has.
+    /// With which parallelism the job runs: that of its widest vertex.
     #[serde(default)]
     pub parallelism: Option<u32>,
     /// Number of starts of jobs by a new Deployment so far, at least.
@@ -273,6 +282,12 @@ pub struct Condition {
     /// Other objects that must not be there.
     #[serde(default)]
     pub absent: Vec<ObjectName>,
+    /// How many TaskManagers serve a standalone cluster.
+    #[serde(default)]
+    pub task_managers: Option<u32>,
+    /// Whether the newest start may leave state behind.
+    #[serde(default)]
+    pub allows_non_restored_state: Option<bool>,
 }
 
 /// An object, and what is seen in it.
@@ -303,7 +318,7 @@ impl std::fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     ("deploying.yaml", include_str!("../scenarios/deploying.yaml")),
     ("upgrading.yaml", include_str!("../scenarios/upgrading.yaml")),
     ("recovering.yaml", include_str!("../scenarios/recovering.yaml")),
@@ -317,20 +332,65 @@ const FILES: [(&str, &str); 13] = [
     ("take-over.yaml", include_str!("../scenarios/take-over.yaml")),
     ("session.yaml", include_str!("../scenarios/session.yaml")),
     ("ingress.yaml", include_str!("../scenarios/ingress.yaml")),
+    ("standalone.yaml", include_str!("../scenarios/standalone.yaml")),
 ];
+
+/// Scenarios of native clusters that are tried with standalone ones as well.
+const SAME_LIFE: (&str, &str) =
+    ("standalone-same-life.yaml", include_str!("../scenarios/standalone-same-life.yaml"));
+
+/// A scenario of a native cluster that a standalone cluster lives as well.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SameLife {
+    /// The scenario.
+    like: String,
+    /// With which versions of Flink: images of that tag.
+    #[serde(default = "one_version")]
+    flink: Vec<String>,
+}
+
+fn one_version() -> Vec<String> {
+    vec!["1.20".to_owned()]
+}
+
+fn read<'a, T: Deserialize<'a>>((name, text): (&str, &'a str)) -> Result<Vec<T>, ScenarioError> {
+    serde_saphyr::from_str(text).map_err(|error| ScenarioError(format!("{name}: {error}")))
+}
 
 /// All scenarios.
 pub fn all() -> Result<Vec<Scenario>, ScenarioError> {
     let mut all: Vec<Scenario> = Vec::new();
-    for (name, text) in FILES {
-        let of_file: Vec<Scenario> =
-            serde_saphyr::from_str(text).map_err(|error| ScenarioError(format!("{name}: {error}")))?;
-        all.extend(of_file);
+    for file in FILES {
+        all.extend(read(file)?);
+    }
+    for SameLife { like, flink } in read(SAME_LIFE)? {
+        let native = all.iter().find(|scenario| scenario.name == like);
+        let native = native.ok_or_else(|| ScenarioError(format!("{}: no scenario {like}", SAME_LIFE.0)))?;
+        let standalone: Vec<Scenario> = flink.iter().map(|version| native.standalone(version)).collect();
+        all.extend(standalone);
     }
     Ok(all)
 }
 
 impl Scenario {
+    /// The same with a standalone cluster of that version of Flink, for instance `2.1`.
+    fn standalone(&self, flink: &str) -> Self {
+        let mut same = self.clone();
+        let of_version = serde_json::json!({
+            "mode": "standalone",
+            "flinkVersion": format!("v{}", flink.replace('.', "_")),
+        });
+        crate::api_server::merge(&mut same.spec, &of_version);
+        if self.spec.get("image").is_none() {
+            let image = serde_json::json!({"image": format!("flink:{flink}")});
+            crate::api_server::merge(&mut same.spec, &image);
+        }
+        let suffix = if flink == "1.20" { String::new() } else { format!("-flink-{flink}") };
+        same.name = format!("standalone-{}{suffix}", self.name);
+        same
+    }
+
     /// The spec of the resource.
     #[must_use]
     pub fn spec(&self) -> Value {
@@ -371,5 +431,33 @@ impl Base {
             crate::api_server::merge(&mut spec, &job);
         }
         spec
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_that_of_one_scenario() {
+        let all = all().unwrap();
+        let names: BTreeSet<&str> = all.iter().map(|scenario| scenario.name.as_str()).collect();
+        assert_eq!(names.len(), all.len());
+    }
+
+    #[test]
+    fn standalone_clusters_live_the_same_life() {
+        let all = all().unwrap();
+        let spec = |name: &str| all.iter().find(|scenario| scenario.name == name).unwrap().spec();
+        let (native, standalone) = (spec("basic"), spec("standalone-basic-flink-2.1"));
+        assert_eq!((native.get("mode"), &standalone["mode"]), (None, &serde_json::json!("standalone")));
+        assert_eq!(
+            (&standalone["image"], &standalone["flinkVersion"]),
+            (&"flink:2.1".into(), &"v2_1".into())
+        );
+        assert_eq!(native["job"], standalone["job"]);
+        assert_eq!(spec("standalone-broken-image-then-good")["image"], "does-not-exist:1");
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use engine::ports::{DeleteOptions, Kind, ObjectKey};
 use flink_client::stub::{FlinkState, JobEnd, JobPlan, SavepointBehaviour, Submission};
 use lifecycle::Propagation;
+use resources::names;
 use serde_json::{Value, json};
 
 use crate::api_server::{ApiServer, Rejection};
@@ -123,11 +124,14 @@ impl Script {
             Action::Patch(part) => drop(server.merge_patch(Kind::FLINK_DEPLOYMENT, &key(), part)),
             Action::Delete => drop(server.delete_object(Kind::FLINK_DEPLOYMENT, &key(), &background())),
             Action::Create => self.create(server),
-            Action::DeletePod => delete_pod(server),
-            Action::DeleteDeployment => {
-                let options = DeleteOptions { uid: None, propagation: Propagation::Foreground };
-                drop(server.delete_object(Kind::DEPLOYMENT, &key(), &options));
+            Action::DeletePod => delete_pods(server, names::COMPONENT_JOB_MANAGER),
+            Action::DeleteTaskManagerPods => delete_pods(server, names::COMPONENT_TASK_MANAGER),
+            Action::Scale(replicas) => {
+                let part = json!({"spec": {"taskManager": {"replicas": replicas}}});
+                drop(server.merge_patch(Kind::FLINK_DEPLOYMENT, &key(), &part));
             }
+            Action::DeleteDeployment => delete_deployment(server, NAME),
+            Action::DeleteTaskManagers => delete_deployment(server, &names::task_manager_deployment(NAME)),
             Action::RestartOperator => self.kill = true,
             Action::CreateObject(object) => self.create_object(object, server),
             Action::DeleteObject(name) => {
@@ -222,6 +226,8 @@ impl Script {
             restored_from,
             objects,
             absent,
+            task_managers,
+            allows_non_restored_state,
         } = condition;
         let is =
             |wanted: &Option<bool>, found: &dyn Fn() -> bool| wanted.is_none_or(|wanted| wanted == found());
@@ -241,7 +247,7 @@ impl Script {
             })
             && is(gone, &|| resource.is_none())
             && is(nothing_left, &|| self.nothing_left(server))
-            && parallelism.is_none_or(|wanted| world.parallelism() == wanted)
+            && parallelism.is_none_or(|wanted| world.parallelism(&key()) == Some(wanted))
             && live_jobs.is_none_or(|wanted| world.live_jobs().len() == wanted)
             && starts.is_none_or(|wanted| operator_starts(world) >= wanted)
             && is(restored, &|| world.runs().last().is_some_and(|run| run.restored.is_some()))
@@ -271,6 +277,10 @@ impl Script {
             })
             && objects.iter().all(|state| is_in(server, state))
             && absent.iter().all(|name| found(server, &name.api_version, &name.kind, &name.name).is_none())
+            && task_managers.is_none_or(|wanted| world.task_managers(&key()) == wanted)
+            && is(allows_non_restored_state, &|| {
+                world.runs().last().is_some_and(|run| run.allows_non_restored_state)
+            })
     }
 
     fn is_untouched(&self, calls: &[CallRecord]) -> bool {
@@ -315,9 +325,16 @@ fn is_in(server: &ApiServer, state: &ObjectState) -> bool {
     })
 }
 
-fn delete_pod(server: &ApiServer) {
+fn delete_deployment(server: &ApiServer, name: &str) {
+    let options = DeleteOptions { uid: None, propagation: Propagation::Foreground };
+    drop(server.delete_object(Kind::DEPLOYMENT, &ObjectKey::new(NAMESPACE, name), &options));
+}
+
+fn delete_pods(server: &ApiServer, component: &str) {
     for pod in server.all(Kind::POD) {
+        let of_component = pod.pointer("/metadata/labels/component").and_then(Value::as_str);
         if pod.pointer("/metadata/deletionTimestamp").is_none()
+            && of_component == Some(component)
             && let Some(name) = pod.pointer("/metadata/name").and_then(Value::as_str)
         {
             drop(server.delete_object(Kind::POD, &ObjectKey::new(NAMESPACE, name), &background()));
@@ -372,7 +389,9 @@ fn behave(plan: &mut JobPlan, behaviour: &JobBehaviour) {
         fails_after_seconds,
         restarts,
         no_checkpoints,
+        ends_without_slots,
     } = behaviour;
+    plan.ends_without_slots = *ends_without_slots;
     plan.savepoints = match savepoints_fail {
         Some(text) if !text.is_empty() => SavepointBehaviour::Fails(text.clone()),
         Some(_) | None if *savepoints_hang => SavepointBehaviour::Hangs,

@@ -40,7 +40,7 @@ fn assert_found(problems: &[String], what: &str) {
 }
 
 /// Bug, scenario, and what is said about it in a run without faults.
-const BUGS: [(Plant, &str, &str); 17] = [
+const BUGS: [(Plant, &str, &str); 23] = [
     (Plant::NotRecorded, "basic", "(d) Deployment"),
     (Plant::NotRecorded, "savepoint-upgrade", "(d) "),
     (Plant::NotRecordedKind("DEPLOYING"), "basic", "(d) Deployment"),
@@ -59,6 +59,12 @@ const BUGS: [(Plant, &str, &str); 17] = [
     (Plant::InitialAgain, "from-savepoint-upgrade", "(b) job"),
     (Plant::NoWait, "upgrade-before-running", "(a) "),
     (Plant::Restless, "basic", "(e) "),
+    (Plant::EmptyStart, "standalone-savepoint-upgrade", "(b) job"),
+    (Plant::EarlyRemoval, "standalone-last-state-upgrade-ha", "(c) HA metadata"),
+    (Plant::KeptTaskManagers, "standalone-stateless-upgrade", "(h) TaskManagers"),
+    (Plant::TaskManagersFirst, "standalone-job-ends-with-its-task-managers", "(f) "),
+    (Plant::ForeignTaskManagers, "standalone-session-foreign-task-managers", "(i) Deployment"),
+    (Plant::LostTaskManagers, "standalone-task-managers-deleted", "(f) "),
 ];
 
 #[test]

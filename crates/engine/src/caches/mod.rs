@@ -16,6 +16,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use lifecycle::observed::SessionJob;
+use resources::names::COMPONENT_JOB_MANAGER;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,6 +30,12 @@ pub const JOB_MANAGER_SELECTOR: &str = "component=jobmanager";
 
 /// Label selector of Ingresses, which this operator and the Java operator label like this.
 pub const INGRESS_SELECTOR: &str = "component=ingress";
+
+/// Whether [`JOB_MANAGER_SELECTOR`] matches a Deployment.
+fn is_watched(deployment: &DynamicObject) -> bool {
+    let label = deployment.metadata.labels.as_ref().and_then(|labels| labels.get("component"));
+    label.is_some_and(|component| component == COMPONENT_JOB_MANAGER)
+}
 
 /// The caches of everything that is watched.
 #[derive(Debug, Default)]
@@ -71,7 +78,8 @@ impl Caches {
             Some(Kind::FLINK_DEPLOYMENT) => update(&self.flink_deployments, object),
             Some(Kind::FLINK_SESSION_JOB) => update(&self.flink_session_jobs, object),
             Some(Kind::FLINK_STATE_SNAPSHOT) => update(&self.flink_state_snapshots, object),
-            Some(Kind::DEPLOYMENT) => drop(self.job_managers.put(object.clone())),
+            // No watch would tell that another one is gone.
+            Some(Kind::DEPLOYMENT) if is_watched(object) => drop(self.job_managers.put(object.clone())),
             // Perhaps nobody watches them, and then nothing would tell what happens to one.
             Some(Kind::INGRESS) => update(&self.ingresses, object),
             Some(_) | None => {}

@@ -185,6 +185,22 @@ fn our_own_writes_wake_nobody() {
     assert!(caches.apply(Kind::FLINK_DEPLOYMENT, None, WatchEvent::Applied(written)).is_empty());
 }
 
+/// They would stay for ever, and count as the JobManager of a FlinkDeployment of that name.
+#[test]
+fn deployments_of_which_no_watch_tells_are_not_kept() {
+    let caches = Caches::default();
+    let with_component = |component: &str| {
+        let mut deployment = job_manager(1, json!({}));
+        deployment.metadata.labels = Some([("component".to_owned(), component.to_owned())].into());
+        deployment
+    };
+    caches.wrote(&with_component("taskmanager"));
+    caches.wrote(&job_manager(1, json!({})));
+    assert!(caches.job_managers.get(&key("app")).is_none());
+    caches.wrote(&with_component("jobmanager"));
+    assert!(caches.job_managers.get(&key("app")).is_some());
+}
+
 fn job_manager(version: u64, change: Value) -> DynamicObject {
     let mut content = json!({
         "spec": {"replicas": 1, "selector": {}, "template": {"spec": {"containers": [{"name": "flink-main-container"}]}}},

@@ -177,6 +177,7 @@ async fn another_resource_of_the_same_name_keeps_its_finalizer() {
 fn cluster_objects(bench: &Bench, attempt: &str) -> ClusterObjects {
     let mut deployment = Kind::DEPLOYMENT.object(&bench.resource.key);
     deployment.metadata.annotations = Some([(ATTEMPT_ANNOTATION.to_owned(), attempt.to_owned())].into());
+    deployment.metadata.labels = Some([("component".to_owned(), "jobmanager".to_owned())].into());
     deployment.metadata.owner_references = serde_json::from_value(json!([{
         "apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment", "name": "app", "uid": bench.resource.uid,
     }]))

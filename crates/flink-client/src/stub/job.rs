@@ -34,6 +34,9 @@ pub(super) struct Surroundings<'a> {
     pub(super) storage: &'a Storage,
     pub(super) checkpoint_directory: &'a str,
     pub(super) adaptive: bool,
+    pub(super) reactive: bool,
+    /// All slots of all TaskManagers.
+    pub(super) slots: u32,
 }
 
 /// An exception in the history of a job.
@@ -64,6 +67,8 @@ pub struct StubJob {
     records_before: u64,
     running_since: Option<Timestamp>,
     stopping: bool,
+    /// Whether its tasks are to run as soon as there are slots for them.
+    pub(super) waits_for_slots: bool,
 }
 
 impl StubJob {
@@ -87,6 +92,7 @@ impl StubJob {
             records_before: 0,
             running_since: None,
             stopping: false,
+            waits_for_slots: false,
         };
         job.enter(JobState::Initializing, now);
         job.schedule(now, initializing, Step::Created);
@@ -141,7 +147,7 @@ impl StubJob {
         match step {
             Step::Created => self.create(at, around),
             Step::Running => self.run(at),
-            Step::TasksRunning => self.tasks_run(at),
+            Step::TasksRunning => self.tasks_run(at, around),
             Step::Periodic => {
                 self.begin_snapshot(&Purpose::Periodic, at, around);
                 self.schedule_periodic(at);
@@ -207,7 +213,36 @@ impl StubJob {
         self.schedule(at, self.plan.deploying, Step::TasksRunning);
     }
 
-    fn tasks_run(&mut self, at: Timestamp) {
+    /// The parallelism of its widest vertex, which is how many slots it needs.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.plan.vertices.iter().map(|vertex| vertex.parallelism).max().unwrap_or(0)
+    }
+
+    /// Whether its tasks run.
+    #[must_use]
+    pub fn has_running_tasks(&self) -> bool {
+        self.tasks_running
+    }
+
+    fn fits(&self, around: &Surroundings<'_>) -> bool {
+        around.slots > 0 && (around.reactive || self.width() <= around.slots)
+    }
+
+    fn tasks_run(&mut self, at: Timestamp, around: &Surroundings<'_>) {
+        if around.reactive && around.slots > 0 {
+            // As many as there are, whatever was asked for.
+            for vertex in &mut self.plan.vertices {
+                vertex.parallelism = around.slots.min(vertex.max_parallelism);
+            }
+        }
+        self.waits_for_slots = !self.fits(around);
+        if self.waits_for_slots {
+            if around.adaptive {
+                self.enter(JobState::Created, at);
+            }
+            return;
+        }
         self.tasks_running = true;
         self.running_since = Some(at);
         self.schedule_periodic(at);
@@ -398,6 +433,7 @@ impl StubJob {
         self.abandon_snapshots("Checkpoint Coordinator is suspending.", at, around);
         self.steps.clear();
         self.tasks_running = false;
+        self.waits_for_slots = false;
         self.stopping = false;
         self.enter(JobState::Restarting, at);
         self.schedule(at, delay, Step::Restart);
@@ -428,11 +464,31 @@ impl StubJob {
         }
     }
 
+    /// There are other slots than before. With fewer, those that go take tasks with them.
+    pub(super) fn slots_changed(&mut self, fewer: bool, at: Timestamp, around: &mut Surroundings<'_>) {
+        if self.waits_for_slots {
+            if self.fits(around) {
+                let step = if self.state == JobState::Created { Step::Running } else { Step::TasksRunning };
+                self.waits_for_slots = false;
+                self.schedule(at, self.plan.deploying, step);
+            }
+        } else if self.tasks_running && fewer && self.plan.ends_without_slots {
+            let text = "Heartbeat of TaskManager timed out.";
+            self.failure = Some(Raised::new("org.apache.flink.runtime.JobException", text, &[]));
+            self.end(JobState::Failed, at, around);
+        } else if self.tasks_running && fewer {
+            self.fail_over("The TaskManager is shutting down.", Duration::from_secs(1), at, around);
+        } else if self.tasks_running && around.reactive {
+            self.rescale(at, around);
+        }
+    }
+
     /// Rescales: the tasks go back to the newest checkpoint and start again.
     pub(super) fn rescale(&mut self, at: Timestamp, around: &mut Surroundings<'_>) {
         self.abandon_snapshots("Checkpoint Coordinator is suspending.", at, around);
         self.steps.clear();
         self.tasks_running = false;
+        self.stopping = false;
         self.go_back(at);
         self.run(at);
     }
@@ -441,6 +497,7 @@ impl StubJob {
     pub(super) fn recover(&mut self, at: Timestamp) {
         self.steps.clear();
         self.tasks_running = false;
+        self.waits_for_slots = false;
         self.stopping = false;
         self.restarts = 0;
         self.exceptions.clear();
@@ -488,6 +545,7 @@ impl StubJob {
                 self.abandon_snapshots("Checkpoint Coordinator is suspending.", at, around);
                 self.steps.clear();
                 self.tasks_running = false;
+                self.waits_for_slots = false;
                 self.enter(JobState::Cancelling, at);
                 self.schedule(at, self.plan.cancelling, Step::Cancelled);
                 true
@@ -502,6 +560,7 @@ impl StubJob {
         self.abandon_snapshots("Checkpoint Coordinator is suspending.", at, around);
         self.steps.clear();
         self.tasks_running = false;
+        self.waits_for_slots = false;
         self.stopping = false;
         self.ended = Some(at.as_millisecond());
         self.enter(state, at);

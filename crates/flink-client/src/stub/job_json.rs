@@ -26,6 +26,7 @@ fn task_state(job: &StubJob) -> &'static str {
     match job.state {
         JobState::Initializing | JobState::Created | JobState::Suspended => "CREATED",
         JobState::Running if job.tasks_running => "RUNNING",
+        JobState::Running if job.waits_for_slots => "SCHEDULED",
         JobState::Running => "DEPLOYING",
         JobState::Failing | JobState::Cancelling | JobState::Restarting => "CANCELING",
         JobState::Canceled => "CANCELED",

@@ -89,6 +89,8 @@ pub struct JobPlan {
     pub savepoints: SavepointBehaviour,
     /// How it ends.
     pub end: JobEnd,
+    /// Whether it fails for good when it loses TaskManagers, as without a restart strategy.
+    pub ends_without_slots: bool,
     /// Records per second and job.
     pub records_per_second: u64,
 }
@@ -109,6 +111,7 @@ impl Default for JobPlan {
             retain_on_cancellation: true,
             savepoints: SavepointBehaviour::Works,
             end: JobEnd::Never,
+            ends_without_slots: false,
             records_per_second: 1000,
         }
     }

@@ -23,7 +23,10 @@ pub struct ClusterSettings {
     pub version: String,
     /// `jobmanager.scheduler: adaptive`. Default: false.
     pub adaptive: bool,
-    /// Registered TaskManagers. Default: 1.
+    /// `scheduler-mode: reactive`: each job takes all slots there are. Default: false.
+    pub reactive: bool,
+    /// Registered TaskManagers. Jobs that are wider than all slots together wait; that several jobs share the slots
+    /// does not count. Default: 1.
     pub taskmanagers: u32,
     /// Slots of each TaskManager. Default: 8.
     pub slots: u32,
@@ -55,6 +58,7 @@ impl Default for ClusterSettings {
         Self {
             version: "1.20.3".to_owned(),
             adaptive: false,
+            reactive: false,
             taskmanagers: 1,
             slots: 8,
             savepoint_directory: None,
@@ -269,7 +273,9 @@ impl FlinkState {
             operations: &mut self.operations,
             storage: &self.storage,
             checkpoint_directory: &self.settings.checkpoint_directory,
-            adaptive: self.settings.adaptive,
+            adaptive: self.settings.adaptive || self.settings.reactive,
+            reactive: self.settings.reactive,
+            slots: self.settings.taskmanagers.saturating_mul(self.settings.slots),
         };
         self.jobs.get_mut(id).map(|job| action(job, &mut around))
     }
@@ -333,6 +339,19 @@ impl FlinkState {
         self.not_ready_until = Some(until);
     }
 
+    /// TaskManagers register, or are lost. Jobs that lose some go back to their newest checkpoint as soon as there are
+    /// slots enough; jobs that wait for slots get them.
+    pub fn set_taskmanagers(&mut self, number: u32, now: Timestamp) {
+        self.advance(now);
+        let before = std::mem::replace(&mut self.settings.taskmanagers, number);
+        if before == number {
+            return;
+        }
+        for id in self.live_jobs() {
+            self.with_job(&id, |job, around| job.slots_changed(number < before, now, around));
+        }
+    }
+
     /// A job that runs or is remembered.
     #[must_use]
     pub fn job(&self, id: &JobId) -> Option<&StubJob> {
@@ -350,15 +369,15 @@ impl FlinkState {
         self.jobs.values().filter(|job| !job.state.is_globally_terminal()).map(|job| job.id.clone()).collect()
     }
 
-    /// The plan of a job.
-    #[must_use]
-    pub fn plan(&self, id: &JobId) -> Option<&JobPlan> {
-        self.jobs.get(id).map(|job| &job.plan)
-    }
-
     /// The plan of a job, to change how it behaves from now on.
     pub fn plan_mut(&mut self, id: &JobId) -> Option<&mut JobPlan> {
         self.jobs.get_mut(id).map(|job| &mut job.plan)
+    }
+
+    /// The settings as they are now.
+    #[must_use]
+    pub fn settings(&self) -> &ClusterSettings {
+        &self.settings
     }
 
     /// The settings, to change how the cluster behaves from now on.

@@ -62,7 +62,8 @@ pub(super) fn apply_task_manager(
     if let Some(task_manager) = &spec.task_manager {
         let (new, old) = (task_manager.resources.as_ref(), task_manager.resource.as_ref());
         TASK_MANAGER.apply(conf, version, new, old)?;
-        if let Some(replicas) = task_manager.replicas.filter(|replicas| *replicas > 0) {
+        // A session cluster may be without.
+        if let Some(replicas) = task_manager.replicas.filter(|replicas| *replicas >= 0) {
             conf.set(key.name, replicas.to_string());
         }
     }

@@ -99,6 +99,19 @@ fn standalone_task_managers_cover_the_parallelism() {
 }
 
 #[test]
+fn session_clusters_may_be_without_task_managers() {
+    let key = internal::TASK_MANAGER_REPLICAS.name;
+    let session = |replicas: i32| {
+        let mode =
+            json!({"flinkVersion": "v1_20", "mode": "standalone", "taskManager": {"replicas": replicas}});
+        value_of(key, mode)
+    };
+    assert_eq!(session(0).as_deref(), Some("0"));
+    assert_eq!(session(3).as_deref(), Some("3"));
+    assert_eq!(session(-1), None);
+}
+
+#[test]
 fn last_state_has_a_checkpoint_interval() {
     let job = |mode: &str, options: Value| json!({"flinkVersion": "v1_20", "job": {"upgradeMode": mode}, "flinkConfiguration": options});
     let key = "execution.checkpointing.interval";

@@ -7,6 +7,7 @@ use kube::core::DynamicObject;
 use resources::{BuildError, ClusterInput, ClusterObjects};
 
 use super::pass::Pass;
+use crate::observed::JobManager;
 
 /// The configuration that a spec is deployed with, without what the attempt decides.
 ///
@@ -38,15 +39,13 @@ pub(super) fn cluster(pass: &Pass<'_>) -> Result<ClusterObjects, BuildError> {
     objects(pass, &spec, &attempt, pass.job_id(), operation.restore_path.as_deref())
 }
 
-/// The Service of the REST API of the cluster that runs, owned by its JobManager Deployment.
-pub(super) fn rest_service(pass: &Pass<'_>, owner: &str) -> Option<DynamicObject> {
-    let name = resources::names::rest_service(pass.name);
-    let objects = cluster(pass).ok()?.dependents_owned_by(owner);
-    let is_it = |object: &DynamicObject| {
-        object.types.as_ref().is_some_and(|types| types.kind == "Service")
-            && object.metadata.name.as_deref() == Some(&name)
-    };
-    objects.into_iter().find(is_it)
+/// What belongs to the JobManager Deployment of the cluster that runs, of the same attempt; nothing of a spec that cannot
+/// be built any more. What a job is restored from, which only its JobManager reads, is left out.
+pub(super) fn dependents(pass: &Pass<'_>, job_manager: &JobManager) -> Vec<DynamicObject> {
+    let spec = pass.deployed_spec().unwrap_or_else(|| pass.spec.clone());
+    let attempt = job_manager.attempt.as_deref().unwrap_or_default();
+    objects(pass, &spec, attempt, pass.job_id(), None)
+        .map_or_else(|_| Vec::new(), |objects| objects.dependents_owned_by(&job_manager.uid))
 }
 
 /// Whether a cluster could be built from `spec`: asked before anything that runs is stopped for it.

@@ -4,6 +4,7 @@ use api::{
     JobManagerDeploymentStatus as Jm, JobState, JobStatusState, Operation, OperationKind,
     ReconciliationState, UpgradeMode,
 };
+use kube::core::DynamicObject;
 
 use super::failure::class;
 use super::identity::{self, Purpose};
@@ -145,18 +146,26 @@ impl Pass<'_> {
         }
     }
 
-    /// The Service of the REST API, deleted by somebody: without it nobody reaches Flink.
-    pub(super) fn mend_rest_service(&mut self) {
-        let (Some(false), Some(job_manager)) = (self.observed.rest_service, &self.observed.job_manager)
-        else {
+    /// What the JobManager Deployment owns and somebody has deleted: the Service of the REST API, without which nobody
+    /// reaches Flink, and the TaskManagers of a standalone cluster, without which no job runs.
+    pub(super) fn mend_dependents(&mut self) {
+        let is_ours = |it: &JobManager| it.owned && !it.terminating;
+        let Some(job_manager) = self.observed.job_manager.clone().filter(is_ours) else { return };
+        let service = (self.observed.rest_service == Some(false))
+            .then(|| ("Service", resources::names::rest_service(self.name)));
+        let task_managers = self
+            .task_managers_are_lost()
+            .then(|| ("Deployment", resources::names::task_manager_deployment(self.name)));
+        let lost: Vec<(&str, String)> = service.into_iter().chain(task_managers).collect();
+        if lost.is_empty() {
             return;
+        }
+        let is_lost = |object: &DynamicObject| {
+            let kind = object.types.as_ref().map_or("", |types| types.kind.as_str());
+            lost.iter().any(|(of, name)| *of == kind && object.metadata.name.as_ref() == Some(name))
         };
-        if !job_manager.owned || job_manager.terminating {
-            return;
-        }
-        if let Some(service) = super::build::rest_service(self, &job_manager.uid) {
-            self.effects.push(Effect::CreateOwned(Box::new(service)));
-        }
+        let dependents = super::build::dependents(self, &job_manager).into_iter().filter(is_lost);
+        self.effects.extend(dependents.map(|object| Effect::CreateOwned(Box::new(object))));
     }
 
     /// Whether the old program may be in HA metadata that could not be read.

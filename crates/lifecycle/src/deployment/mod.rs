@@ -64,7 +64,7 @@ use jiff::Timestamp;
 use resources::OperatorFiles;
 
 use crate::effect::Effect;
-use crate::observed::{JobManager, Observed};
+use crate::observed::{FlinkView, JobManager, Observed};
 use crate::{Decision, Requeue};
 use pass::{Pass, Sight, Stage};
 
@@ -96,9 +96,15 @@ pub struct Reads {
     pub rest_service: bool,
 }
 
-/// Which live reads the next [`decide`] of this resource needs. `job_manager` is the cached Deployment.
+/// Which live reads the next [`decide`] of this resource needs. `job_manager` is the cached Deployment, `flink` what its
+/// JobManager said last.
 #[must_use]
-pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, context: &Context<'_>) -> Reads {
+pub fn reads(
+    resource: &FlinkDeployment,
+    job_manager: Option<&JobManager>,
+    flink: &FlinkView,
+    context: &Context<'_>,
+) -> Reads {
     let status = resource.status.as_ref();
     let deployed = status.is_some_and(|status| status.last_reconciled_spec().is_some());
     let deleting = resource.metadata.deletion_timestamp.is_some();
@@ -126,7 +132,11 @@ pub fn reads(resource: &FlinkDeployment, job_manager: Option<&JobManager>, conte
                 || matches!(pass.stage(), Stage::Stopped | Stage::Restarting | Stage::Withdrawing)),
         ha: !steady && !without_ha,
         task_managers: pass.is_standalone()
-            && (pass.scales() || changed || deleting || pass.takes_down(job_manager)),
+            && (pass.scales()
+                || changed
+                || deleting
+                || pass.takes_down(job_manager)
+                || pass.lacks_task_managers(job_manager, flink)),
         rest_service: !deleting
             && available
             && pass.stage() == Stage::Deployed
@@ -210,7 +220,7 @@ impl Pass<'_> {
             Stage::Stopped => self.replace_cluster(),
             Stage::Deployed => {
                 if !self.removes_what_nobody_started() {
-                    self.mend_rest_service();
+                    self.mend_dependents();
                     self.keep_or_change();
                 }
             }

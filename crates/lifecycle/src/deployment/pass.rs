@@ -10,6 +10,7 @@ use api::{
 };
 use flink_conf::settings::OperatorSettings;
 use jiff::Timestamp;
+use resources::ClusterKind;
 
 use super::Context;
 use crate::effect::{Effect, FlinkCluster};
@@ -312,7 +313,7 @@ impl<'a> Pass<'a> {
         let replicas = if self.is_application() {
             flink_conf::task_manager_replicas(&conf).ok()
         } else {
-            resources::options::task_manager_replicas(&conf).ok()
+            resources::options::task_manager_replicas(&conf, ClusterKind::Session).ok()
         };
         replicas.unwrap_or(0)
     }

@@ -7,7 +7,7 @@ use api::UpgradeMode;
 use super::pass::{Pass, Stage};
 use super::restore::Ha;
 use crate::effect::{DeleteObject, Effect, ObjectReference, Propagation, ScaleObject};
-use crate::observed::JobManager;
+use crate::observed::{JobManager, TaskManagersView};
 
 /// When to look again while the JobManager's pods end: nothing is watched that tells.
 const PODS_END: Duration = Duration::from_millis(200);
@@ -40,9 +40,10 @@ impl Pass<'_> {
 
     /// TaskManagers that belong to the FlinkDeployment itself stay when their JobManager goes.
     fn delete_task_managers_of_java_operator(&mut self) {
-        let Some(left) = self.observed.task_managers.as_ref().filter(|left| left.owned_by_resource) else {
+        let TaskManagersView::There(left) = &self.observed.task_managers else { return };
+        if !left.owned_by_resource {
             return;
-        };
+        }
         let name = resources::names::task_manager_deployment(self.name);
         let object = ObjectReference::deployment(self.namespace, &name, Some(&left.uid));
         self.effects.push(Effect::Delete(DeleteObject { object, propagation: Propagation::Foreground }));

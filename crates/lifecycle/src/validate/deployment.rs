@@ -190,13 +190,13 @@ fn check_task_managers(spec: &FlinkDeploymentSpec, conf: &FlinkConf, findings: &
         resources: spec.task_manager.as_ref().and_then(|part| part.resources.as_ref()),
     };
     component.check(|| flink_conf::process_memory::task_manager(conf).err(), findings);
-    // With a job, its own rule has reported it already.
+    // With a job, its own rule has reported it already. A session cluster may wait for its jobs without TaskManagers.
     if let Some(replicas) =
-        spec.task_manager_replicas().filter(|replicas| *replicas < 1 && spec.job.is_none())
+        spec.task_manager_replicas().filter(|replicas| *replicas < 0 && spec.job.is_none())
     {
         findings.add(
             Rule::TaskManagerReplicas,
-            format!("spec.taskManager.replicas must be at least 1, found {replicas}"),
+            format!("spec.taskManager.replicas must be at least 0, found {replicas}"),
             "Set it to the number of TaskManagers, or remove it.",
         );
     }

@@ -9,7 +9,7 @@ use super::arguments;
 use crate::base::Base;
 use crate::component::TASK_MANAGER;
 use crate::pod::FlinkPod;
-use crate::{BuildError, decorators, names, options, templates};
+use crate::{BuildError, ClusterKind, decorators, names, options, templates};
 
 pub(super) fn deployment(base: &Base<'_>) -> Result<DynamicObject, BuildError> {
     let template = templates::task_manager(base.input)?.unwrap_or_default();
@@ -18,7 +18,8 @@ pub(super) fn deployment(base: &Base<'_>) -> Result<DynamicObject, BuildError> {
     base.add_secrets_and_files(&mut pod)?;
     decorators::set_command(&mut pod, &base.conf, &[arguments::TASK_MANAGER.to_owned()]);
     let name = names::task_manager_deployment(base.cluster_id());
-    base.deployment(&TASK_MANAGER, name, options::task_manager_replicas(&base.conf)?, pod)
+    let replicas = options::task_manager_replicas(&base.conf, ClusterKind::of(base.input.spec))?;
+    base.deployment(&TASK_MANAGER, name, replicas, pod)
 }
 
 fn init(pod: &mut FlinkPod, base: &Base<'_>) -> Result<(), BuildError> {

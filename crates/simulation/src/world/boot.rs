@@ -3,10 +3,11 @@
 use engine::ports::{Kind, ObjectKey};
 use flink_client::JobId;
 use flink_client::stub::{ClusterSettings, JobPlan};
-use flink_conf::option::{internal, kubernetes, state};
+use flink_conf::option::{internal, job, kubernetes, state};
 use flink_conf::{FlinkConf, HighAvailability, flat_file, nested_file};
 use serde_json::{Value, json};
 
+use super::entry_point::{JobArguments, Process};
 use crate::api_server::ApiServer;
 
 /// Key of the job's program in the HA metadata, up to Flink 1.20 and since 2.0.
@@ -20,7 +21,10 @@ pub(super) struct Boot {
     /// `None`: a session cluster.
     pub(super) job: Option<JobId>,
     pub(super) restore_path: Option<String>,
+    pub(super) allows_non_restored_state: bool,
     pub(super) ha: bool,
+    /// Whether its TaskManagers are pods that somebody else makes.
+    pub(super) standalone: bool,
     /// Whether the image is Flink 2.0 or newer, which keeps its HA metadata under other names.
     newer: bool,
     /// Where results of ended jobs are stored.
@@ -51,16 +55,27 @@ pub(super) fn configuration(server: &ApiServer, pod: &Value) -> Result<FlinkConf
 }
 
 impl Boot {
-    /// Reads the configuration as Flink does.
-    pub(super) fn read(conf: &FlinkConf, pod: &Value, plan: &JobPlan) -> Self {
+    /// Reads arguments and configuration as Flink does.
+    pub(super) fn read(conf: &FlinkConf, process: &Process, pod: &Value, plan: &JobPlan) -> Self {
+        let no_arguments = JobArguments::default();
+        let (arguments, standalone) = match process {
+            Process::StandaloneJob(arguments) => (arguments, true),
+            Process::StandaloneSession => (&no_arguments, true),
+            Process::NativeJobManager | Process::TaskManager => (&no_arguments, false),
+        };
+        let conf = &arguments.complete(conf);
         let name = conf.text(kubernetes::CLUSTER_ID).unwrap_or_default();
         let cluster = ObjectKey::new(text(pod, "/metadata/namespace"), name);
         let entry_point = conf.text(internal::JOB_MANAGER_ENTRYPOINT).unwrap_or_default();
         let image = text(pod, "/spec/containers/0/image");
         let version = image.rsplit_once(':').map(|(_, version)| version).unwrap_or_default();
         let newer = version.starts_with("2.");
-        let is_application = entry_point.contains("Application");
-        let job = is_application.then(|| job_id(conf, pod));
+        let is_application = match process {
+            Process::StandaloneJob(_) => true,
+            Process::StandaloneSession => false,
+            Process::NativeJobManager | Process::TaskManager => entry_point.contains("Application"),
+        };
+        let job = is_application.then(|| job_id(conf, arguments, pod));
         let checkpoints = flink_conf::checkpoint_directory(conf).map(str::to_owned);
         let mut plan = plan.clone();
         plan.name.clone_from(&cluster.name);
@@ -68,23 +83,44 @@ impl Boot {
         plan.addressable_checkpoints = checkpoints.is_some();
         plan.retain_on_cancellation =
             conf.text(state::EXTERNALIZED_RETENTION) == Some("RETAIN_ON_CANCELLATION");
+        let version = if newer { "2.1.0" } else { "1.20.3" };
+        if standalone {
+            // Native clusters have as many slots as their jobs need.
+            let parallelism = conf.int(job::PARALLELISM).ok().flatten();
+            let parallelism = parallelism.and_then(|it| u32::try_from(it).ok()).unwrap_or(1);
+            for vertex in &mut plan.vertices {
+                vertex.parallelism = parallelism;
+            }
+        }
         for vertex in &mut plan.vertices {
             let overrides = flink_conf::parallelism_overrides(conf).unwrap_or_default();
             vertex.parallelism = overrides.get(vertex.id.as_str()).copied().unwrap_or(vertex.parallelism);
         }
-        let version = if newer { "2.1.0" } else { "1.20.3" };
+        let defaults = ClusterSettings::default();
         let settings = ClusterSettings {
+            reactive: flink_conf::is_reactive(conf),
+            taskmanagers: if standalone { 0 } else { defaults.taskmanagers },
+            slots: if standalone { slots(conf) } else { defaults.slots },
             version: version.to_owned(),
             adaptive: flink_conf::is_adaptive(conf),
             savepoint_directory: flink_conf::savepoint_directory(conf).map(str::to_owned),
             checkpoint_directory: checkpoints.unwrap_or_else(|| "memory:".to_owned()),
             jar_plan: plan.clone(),
-            ..ClusterSettings::default()
+            ..defaults
         };
         Self {
             cluster,
             job,
-            restore_path: conf.text(state::RESTORE_PATH).map(str::to_owned),
+            restore_path: arguments
+                .from_savepoint
+                .clone()
+                .or_else(|| conf.text(state::RESTORE_PATH).map(str::to_owned)),
+            allows_non_restored_state: match process {
+                // It overwrites the option with what its arguments say.
+                Process::StandaloneJob(arguments) => arguments.allow_non_restored_state,
+                _ => conf.boolean(state::ALLOW_NON_RESTORED_STATE).ok().flatten().unwrap_or(false),
+            },
+            standalone,
             ha: HighAvailability::of(conf) == HighAvailability::Kubernetes,
             newer,
             result_store: conf.text(state::JOB_RESULT_STORE_PATH).unwrap_or_default().to_owned(),
@@ -202,9 +238,15 @@ fn set_data(server: &ApiServer, key: &ObjectKey, field: &str, value: Option<&str
     server.merge_patch(Kind::CONFIG_MAP, key, &json!({ "data": { field: value } })).is_ok()
 }
 
-/// The id in the configuration, or else one that depends on the cluster, as with high availability.
-fn job_id(conf: &FlinkConf, pod: &Value) -> JobId {
-    let configured = conf.text(internal::JOB_ID).and_then(|id| id.parse().ok());
+/// `taskmanager.numberOfTaskSlots`.
+fn slots(conf: &FlinkConf) -> u32 {
+    flink_conf::task_slots(conf).ok().and_then(|slots| u32::try_from(slots).ok()).unwrap_or(1)
+}
+
+/// The id in the arguments or in the configuration, or else one that depends on the cluster, as with high availability.
+fn job_id(conf: &FlinkConf, arguments: &JobArguments, pod: &Value) -> JobId {
+    let id = arguments.job_id.as_deref().or_else(|| conf.text(internal::JOB_ID));
+    let configured = id.and_then(|id| id.parse().ok());
     configured.unwrap_or_else(|| {
         let digits: u128 =
             text(pod, "/metadata/uid").bytes().fold(0, |sum, byte| sum * 31 + u128::from(byte));

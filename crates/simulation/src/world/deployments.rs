@@ -1,4 +1,4 @@
-//! The Deployment controller, as far as JobManagers need it: pods come and go, and the status says how it is.
+//! The Deployment controller, as far as JobManagers and TaskManagers need it: pods come and go, and the status says how it is.
 //!
 //! Simplified: pods belong to the Deployment itself instead of to a ReplicaSet, and a changed pod template replaces no
 //! pods (the operator creates a new Deployment instead).
@@ -24,6 +24,7 @@ impl Inner {
     pub(super) fn run_deployments(&mut self, now: Timestamp) {
         let pods = self.server.all(Kind::POD);
         for deployment in self.server.all(Kind::DEPLOYMENT) {
+            self.meet_task_managers(&deployment);
             let uid = text(&deployment, "/metadata/uid");
             let mine: Vec<&Value> = pods
                 .iter()

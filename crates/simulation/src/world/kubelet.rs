@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use engine::ports::{Kind, ObjectKey};
-use flink_client::stub::{FlinkState, JobManagerRestart, Submission};
+use flink_client::stub::{ClusterSettings, FlinkState, JobManagerRestart, Submission};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::boot::{self, Boot, text};
+use super::entry_point::Process;
 use super::runs::Run;
+use super::task_managers::TaskManager;
 use super::{GENERATION, Inner};
 
 /// Where a pod's container is.
@@ -20,8 +22,10 @@ pub(super) enum Phase {
     Waiting,
     /// The process has begun and waits for an earlier leader of the same cluster to end.
     Standby(Box<Boot>),
-    /// Flink runs.
+    /// Flink's JobManager runs.
     Running(Box<JobManager>),
+    /// Flink's TaskManager runs.
+    TaskManager(TaskManager),
 }
 
 /// The Flink of one process.
@@ -52,7 +56,7 @@ impl Pod {
     pub(super) fn next_event(&self, now: Timestamp) -> Option<Timestamp> {
         let phase = match &self.phase {
             Phase::Pending => Some(self.starts),
-            Phase::Waiting | Phase::Standby(_) => None,
+            Phase::Waiting | Phase::Standby(_) | Phase::TaskManager(_) => None,
             Phase::Running(manager) => {
                 let ready = (!manager.is_ready).then_some(manager.ready_at);
                 [ready, manager.flink.next_event()].into_iter().flatten().min()
@@ -87,7 +91,10 @@ impl Inner {
     fn meet_new_pods(&mut self, now: Timestamp) {
         for object in self.server.all(Kind::POD) {
             let uid = text(&object, "/metadata/uid").to_owned();
-            let ends = now + self.settings.termination;
+            let ends = match Process::of(&object) {
+                Process::TaskManager => now + self.settings.task_manager_termination,
+                _ => now + self.settings.termination,
+            };
             let terminating = object.pointer("/metadata/deletionTimestamp").is_some();
             let starts = now + self.settings.container_start;
             let pod = self.pods.entry(uid.clone()).or_insert_with(|| Pod {
@@ -135,11 +142,11 @@ impl Inner {
     fn has_earlier_leader(&self, pod: &Pod) -> bool {
         let cluster = match &pod.phase {
             Phase::Standby(boot) if boot.ha => &boot.cluster,
-            Phase::Standby(_) | Phase::Pending | Phase::Waiting | Phase::Running(_) => return false,
+            _ => return false,
         };
         self.pods.values().any(|other| match &other.phase {
             Phase::Running(manager) => manager.boot.ha && manager.boot.cluster == *cluster,
-            Phase::Pending | Phase::Waiting | Phase::Standby(_) => false,
+            _ => false,
         })
     }
 
@@ -151,16 +158,23 @@ impl Inner {
             self.wait(pod, "ImagePullBackOff", &message);
             return;
         }
-        if let Some(message) = self.settings.crash_loop.clone() {
+        let process = Process::of(object);
+        let crash_loop = self.settings.crash_loop.clone();
+        if let Some(message) = crash_loop.filter(|_| process != Process::TaskManager) {
             self.wait(pod, "CrashLoopBackOff", &message);
             return;
         }
         match boot::configuration(&self.server, object) {
             Ok(conf) => {
-                let boot = Boot::read(&conf, object, &self.settings.plan);
-                pod.phase = Phase::Standby(Box::new(boot));
+                // Nothing probes a TaskManager: it counts as ready when it has begun.
+                let ready = process == Process::TaskManager;
+                pod.phase = if ready {
+                    Phase::TaskManager(TaskManager::read(&conf, object))
+                } else {
+                    Phase::Standby(Box::new(Boot::read(&conf, &process, object, &self.settings.plan)))
+                };
                 let state = json!({"running": {}});
-                self.set_container(&pod.key, object, &state, false);
+                self.set_container(&pod.key, object, &state, ready);
             }
             // The volumes are not there yet; the kubelet tries again.
             Err(_) => pod.phase = Phase::Waiting,
@@ -237,6 +251,7 @@ impl Inner {
                         pod: pod.uid.clone(),
                         job,
                         configured: boot.restore_path.clone(),
+                        allows_non_restored_state: boot.allows_non_restored_state,
                         restored,
                         is_restart,
                         old_program: old_program && !is_restart,
@@ -246,6 +261,10 @@ impl Inner {
                 }
             }
         }
+        // What an earlier process knew of its TaskManagers is over.
+        let ClusterSettings { taskmanagers, slots, .. } = boot.settings;
+        let settings = flink.settings_mut();
+        (settings.taskmanagers, settings.slots) = (taskmanagers, slots);
         pod.phase = Phase::Running(Box::new(JobManager { boot, flink, ready_at, is_ready: false, run }));
     }
 

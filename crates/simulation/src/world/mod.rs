@@ -1,11 +1,14 @@
 //! The world outside of the operator, moved along by a virtual clock: the Deployment controller, the kubelet, the
-//! garbage collector, and one Flink for each JobManager process, which boots from its ConfigMap as a real one does.
+//! garbage collector, and one Flink for each JobManager process, which boots from its arguments and its ConfigMap as a real
+//! one does. Native clusters always have TaskManagers enough; those of standalone clusters are pods.
 
 mod boot;
 mod deployments;
+mod entry_point;
 mod kubelet;
 mod runs;
 mod settings;
+mod task_managers;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -25,6 +28,7 @@ use kubelet::{Phase, Pod};
 
 pub use runs::Run;
 pub use settings::WorldSettings;
+pub use task_managers::Serving;
 pub use transport::WorldTransport;
 
 /// Annotation with the generation of the FlinkDeployment that a Deployment was made from.
@@ -54,6 +58,8 @@ pub(crate) struct Inner {
     ended_jobs: BTreeMap<(String, JobId), FlinkState>,
     /// Session clusters with high availability, as their last process left them.
     sessions: BTreeMap<ObjectKey, FlinkState>,
+    /// For each TaskManager Deployment the JobManager Deployment that it was made for: uids.
+    made_for: BTreeMap<String, String>,
     /// The last process that ended, with its last moment.
     older: Option<(FlinkState, Timestamp)>,
     /// Version of the API server after the last look.
@@ -84,6 +90,7 @@ impl World {
             runs: Vec::new(),
             ended_jobs: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            made_for: BTreeMap::new(),
             older: None,
             seen: u64::MAX,
             next: None,
@@ -143,21 +150,6 @@ impl World {
         inner.pods.values().flat_map(of).collect()
     }
 
-    /// The most subtasks that a vertex of a job that has not ended has; 0 when there is none.
-    #[must_use]
-    pub fn parallelism(&self) -> u32 {
-        let inner = self.inner();
-        let managers = inner.pods.values().filter_map(|pod| match &pod.phase {
-            Phase::Running(manager) => Some(manager),
-            _ => None,
-        });
-        let vertices = managers.flat_map(|manager| {
-            let plans = manager.flink.live_jobs().into_iter().filter_map(|job| manager.flink.plan(&job));
-            plans.flat_map(|plan| plan.vertices.iter().map(|vertex| vertex.parallelism)).collect::<Vec<_>>()
-        });
-        vertices.max().unwrap_or(0)
-    }
-
     /// Every start of an application's job so far.
     #[must_use]
     pub fn runs(&self) -> Vec<Run> {
@@ -183,7 +175,7 @@ impl World {
         let server = inner.server.clone();
         let manager = inner.pods.values_mut().find_map(|pod| match &mut pod.phase {
             Phase::Running(manager) if manager.boot.cluster == *cluster => Some(manager),
-            Phase::Running(_) | Phase::Pending | Phase::Waiting | Phase::Standby(_) => None,
+            _ => None,
         });
         if let Some(manager) = manager {
             let job = submission.job.clone();
@@ -219,7 +211,7 @@ impl World {
             inner.pods.values_mut().filter(|pod| pod.ends.is_none()).find_map(|pod| {
                 match &mut pod.phase {
                     Phase::Running(manager) if manager.boot.cluster == *cluster => Some(manager),
-                    Phase::Running(_) | Phase::Pending | Phase::Waiting | Phase::Standby(_) => None,
+                    _ => None,
                 }
             })?;
         let answer = action(&mut manager.flink, now);
@@ -237,11 +229,12 @@ impl Inner {
                 self.reported = self.server.version();
             }
             self.run_pods(now);
+            let registered = self.register_task_managers(now);
             if self.collected != self.server.version() {
                 self.server.collect_garbage();
                 self.collected = self.server.version();
             }
-            if self.server.version() == before {
+            if self.server.version() == before && !registered {
                 break;
             }
         }

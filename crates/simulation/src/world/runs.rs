@@ -19,8 +19,10 @@ pub struct Run {
     pub pod: String,
     /// The job.
     pub job: JobId,
-    /// What the configuration says to restore from.
+    /// What the configuration, or the arguments, say to restore from.
     pub configured: Option<String>,
+    /// Whether state may be left that no operator of the job takes: `allowNonRestoredState`.
+    pub allows_non_restored_state: bool,
     /// What it was restored from: a checkpoint of the HA metadata goes first.
     pub restored: Option<String>,
     /// Whether an earlier process of the same Deployment ran the same job: the start is Flink's, not the operator's.

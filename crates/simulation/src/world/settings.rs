@@ -13,6 +13,8 @@ pub struct WorldSettings {
     pub job_manager_start: Duration,
     /// From the deletion of a pod to the end of its processes. Default: 5 s.
     pub termination: Duration,
+    /// The same for the pod of a TaskManager, which has less to do. Default: 1 s.
+    pub task_manager_termination: Duration,
     /// Seconds that the Deployment controller may be late with its first look at a Deployment: that many, or fewer.
     pub first_look: u64,
     /// Parts of names of images that cannot be pulled.
@@ -33,6 +35,7 @@ impl Default for WorldSettings {
             container_start: Duration::from_secs(1),
             job_manager_start: Duration::from_secs(2),
             termination: Duration::from_secs(5),
+            task_manager_termination: Duration::from_secs(1),
             first_look: 0,
             missing_images: vec!["does-not-exist".to_owned()],
             refuse_pods: None,

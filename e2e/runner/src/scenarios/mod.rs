@@ -103,7 +103,7 @@ const ALL: &[Scenario] = &[
     scenario!(
         long "standalone-session",
         standalone::session_cluster,
-        "a standalone session cluster, and kubectl scale"
+        "a standalone session cluster, kubectl scale, and lost TaskManagers"
     ),
     scenario!(long "standalone-last-state", standalone::last_state, "a standalone application with HA, on Flink 2.2"),
     scenario!(long "standalone-reactive", standalone::reactive, "a standalone application that takes all slots"),

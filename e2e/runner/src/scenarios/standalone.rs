@@ -56,7 +56,7 @@ pub(super) async fn reactive(space: &Space) -> Result<()> {
     Ok(())
 }
 
-/// `kubectl scale` changes the number of TaskManagers, and nothing else.
+/// `kubectl scale` changes the number of TaskManagers, and nothing else; those that somebody deletes come back.
 pub(super) async fn session_cluster(space: &Space) -> Result<()> {
     let mut deployment = standalone(session("session", Flink::V2_2));
     deployment["spec"]["taskManager"]["replicas"] = 1.into();
@@ -64,16 +64,42 @@ pub(super) async fn session_cluster(space: &Space) -> Result<()> {
     stable(space, "session").await?;
     task_managers(space, "session", 1).await?;
     let before = jobmanager(space, "session").await?;
-    let scaled = Command::new("kubectl")
-        .args(["--namespace", &space.name, "scale", "flinkdeployment", "session", "--replicas", "2"])
-        .stdout(Stdio::null())
-        .status()?;
-    ensure!(scaled.success(), "kubectl scale: {scaled}");
+    scale(space, "session", 0)?;
+    task_managers(space, "session", 0).await?;
+    scale(space, "session", 2)?;
     task_managers(space, "session", 2).await?;
     stable(space, "session").await?;
+    task_managers_come_back(space, "session").await?;
+    task_managers(space, "session", 2).await?;
     ensure!(uid(&before) == uid(&jobmanager(space, "session").await?), "the cluster was replaced");
     space.cluster.delete(Kind::FlinkDeployment, &space.name, "session").await?;
     nothing_left(space, "session", &[]).await
+}
+
+fn scale(space: &Space, cluster: &str, replicas: usize) -> Result<()> {
+    let replicas = replicas.to_string();
+    let scaled = Command::new("kubectl")
+        .args(["--namespace", &space.name, "scale", "flinkdeployment", cluster, "--replicas", &replicas])
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(scaled.success(), "kubectl scale: {scaled}");
+    space.say(&format!("scaled {cluster} to {replicas}"));
+    Ok(())
+}
+
+/// Deletes the Deployment of the TaskManagers, and waits for another one.
+async fn task_managers_come_back(space: &Space, cluster: &str) -> Result<()> {
+    let deployment = format!("{cluster}-taskmanager");
+    let before = space.cluster.get(Kind::Deployment, &space.name, &deployment).await?.unwrap_or_default();
+    space.cluster.delete(Kind::Deployment, &space.name, &deployment).await?;
+    space.say(&format!("deleted Deployment {deployment}"));
+    space
+        .until("there is another Deployment", TO_STABLE, async || {
+            let now = space.cluster.get(Kind::Deployment, &space.name, &deployment).await?;
+            let again = now.filter(|now| uid(now) != uid(&before));
+            Ok(again.map_or_else(|| Look::NotYet("none".to_owned()), |_| Look::Done(())))
+        })
+        .await
 }
 
 /// Waits until so many TaskManagers have registered with the JobManager.

@@ -37,7 +37,8 @@ impl Pass<'_> {
     fn job_is_there(&mut self, job: &JobOverview, answer: &FlinkAnswer) {
         let state = job.effective_state();
         let before = self.job_state();
-        if !state.is_terminal() && self.has_ended_since(answer.at) {
+        if self.is_out_of_date(answer.at, state) {
+            self.look_again(self.settings.progress_check_interval);
             return;
         }
         if before == Some(JobStatusState::Reconciling) && is_just_starting(job, state, answer.at) {
@@ -76,11 +77,16 @@ impl Pass<'_> {
         }
     }
 
-    /// Whether the recorded end of the job is younger than an answer: an operator that was away may hold an old one.
-    fn has_ended_since(&self, at: Timestamp) -> bool {
+    /// Whether the recorded state of the job is another one, and younger than an answer: an operator that was away may
+    /// hold an old one. An end counts whenever it is told, unless another one is recorded.
+    fn is_out_of_date(&self, at: Timestamp, state: JobStatusState) -> bool {
         let job = self.status.job_status.as_ref();
-        let ended = job.and_then(|job| job.update_time.as_deref()?.parse::<i64>().ok());
-        self.job_ended() && ended.is_some_and(|ended| at.as_millisecond() < ended)
+        let recorded = job.and_then(|job| job.update_time.as_deref()?.parse::<i64>().ok());
+        let is_older = recorded.is_some_and(|recorded| at.as_millisecond() < recorded);
+        let differs = self.job_state().is_some_and(|recorded| {
+            recorded != state && recorded != JobStatusState::Reconciling && !state.is_terminal()
+        });
+        is_older && differs
     }
 
     /// A job that has run for long does not fail in a row any more.

@@ -325,6 +325,24 @@ fn an_answer_of_before_the_end_does_not_bring_a_job_back() {
 }
 
 #[test]
+fn an_answer_that_is_older_than_the_recorded_state_decides_nothing() {
+    let mut world = World::stable(application("savepoint"));
+    world.later(60);
+    world.job_is(JobStatusState::Restarting);
+    let old = world.observed.flink.clone();
+    world.later(60);
+    for state in [JobStatusState::Restarting, JobStatusState::Running] {
+        world.job_is(state);
+        world.pass();
+    }
+    world.observed.flink = old;
+    world.change(restart(1));
+    world.pass();
+    assert_eq!(world.job_state(), Some(JobStatusState::Running));
+    assert!(matches!(world.calls.as_slice(), [FlinkRequest::StopWithSavepoint { .. }]), "{:?}", world.calls);
+}
+
+#[test]
 fn what_goes_with_a_deletion_is_told_until_it_is_over() {
     let mut world = World::stable(with(application("savepoint"), &[SAVEPOINT]));
     world.completed(7, "file:///cp/chk-7");

@@ -281,7 +281,12 @@ fn what_a_resumption_needs_is_read() {
     let reads = |world: &World| {
         let context =
             super::super::Context { now: world.now, defaults: &world.defaults, files: &world.files };
-        super::super::reads(&world.resource, world.observed.job_manager.as_ref(), &context)
+        super::super::reads(
+            &world.resource,
+            world.observed.job_manager.as_ref(),
+            &world.observed.flink,
+            &context,
+        )
     };
     assert_eq!(reads(&world), super::super::Reads::default(), "a settled resource needs none");
     // Cancelled by somebody: recorded as suspended, and the spec wants it to run.

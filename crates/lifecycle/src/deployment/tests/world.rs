@@ -154,7 +154,7 @@ impl World {
     /// What is read before the next decision.
     pub(super) fn reads(&self) -> Reads {
         let context = Context { now: self.now, defaults: &self.defaults, files: &self.files };
-        reads(&self.resource, self.observed.job_manager.as_ref(), &context)
+        reads(&self.resource, self.observed.job_manager.as_ref(), &self.observed.flink, &context)
     }
 
     /// One pass: as many rounds as the decisions ask for.

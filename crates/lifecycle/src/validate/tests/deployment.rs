@@ -226,9 +226,22 @@ fn width_of_the_job() {
     }
     let replicas = "TaskManager replicas must be larger than 0";
     refused(json!({"taskManager": {"replicas": 0}}), &[], Rule::TaskManagerReplicas, replicas);
-    let violations = check(with(session(), json!({"taskManager": {"replicas": 0}})), &[]);
-    assert_eq!(rules(&violations), [Rule::TaskManagerReplicas]);
-    assert_eq!(check(with(session(), json!({"taskManager": {"replicas": 1}})), &[]), vec![]);
+}
+
+#[test]
+fn a_session_cluster_may_be_without_task_managers() {
+    for mode in ["native", "standalone"] {
+        let session = |replicas: i32| {
+            check(with(session(), json!({"mode": mode, "taskManager": {"replicas": replicas}})), &[])
+        };
+        assert_eq!(session(1), vec![]);
+        assert_eq!(session(0), vec![], "kubectl scale --replicas=0");
+        let violations = session(-1);
+        assert_eq!(rules(&violations), [Rule::TaskManagerReplicas]);
+        assert_eq!(violations[0].message, "spec.taskManager.replicas must be at least 0, found -1");
+        let application = with(application(), json!({"mode": mode, "taskManager": {"replicas": 0}}));
+        assert_eq!(rules(&check(application, &[])), [Rule::TaskManagerReplicas], "a job needs slots");
+    }
 }
 
 #[test]
