@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{FlinkDeploymentSpec, FlinkVersion, JobState, Operation, ReconciliationState};
+use api::{FlinkDeploymentSpec, FlinkVersion, JobState, JobStatusState, Operation, ReconciliationState};
 use jiff::Timestamp;
 
 use super::pass::Pass;
 use crate::diff::{DiffType, SpecDiff};
 use crate::effect::{FlinkRequest, ParallelismBounds};
 use crate::event::{Component, EventRecord, Reason};
-use crate::observed::Parallelism;
+use crate::observed::{JobOverview, Parallelism};
 
 /// For how long Flink is asked and told before the job is restarted instead.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,10 +81,10 @@ impl Pass<'_> {
         }
         let overrides = self.deployed_spec().and_then(|spec| self.overrides(&spec)).unwrap_or_default();
         let missing = self.parallelism().map(|there| there.missing(&overrides));
-        let runs = self.job_state() == Some(api::JobStatusState::Running);
+        let runs = self.all_tasks_run();
         let reached = runs && missing.as_ref().is_some_and(Vec::is_empty);
         if self.job_ended() || reached || self.rescaling_took(self.settings.readiness_timeout, None) {
-            if let Some(missing) = missing.filter(|missing| !missing.is_empty() && runs) {
+            if let Some(missing) = missing.filter(|missing| !missing.is_empty() && !self.job_ended()) {
                 self.tell_missing_parallelism(&missing);
             }
             self.status.operation = None;
@@ -124,6 +124,13 @@ impl Pass<'_> {
         let began = began.unwrap_or_default();
         let took = self.now().as_millisecond().saturating_sub(began);
         u64::try_from(took).is_ok_and(|took| u128::from(took) >= limit.as_millis())
+    }
+
+    /// By what Flink said last: the status does not tell that tasks start again while the job is being rescaled.
+    fn all_tasks_run(&self) -> bool {
+        let jobs = self.answer().into_iter().flat_map(|answer| &answer.jobs);
+        let ours = |job: &&JobOverview| Some(job.job_id.as_str()) == self.job_id();
+        jobs.filter(ours).any(|job| job.effective_state() == JobStatusState::Running)
     }
 
     /// What Flink said of the parallelism since this operation began.

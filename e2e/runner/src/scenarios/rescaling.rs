@@ -14,6 +14,9 @@ use crate::kubernetes::{text, uid};
 
 const OVERRIDES: &str = "pipeline.jobvertex-parallelism-overrides";
 
+/// The time between two rescalings, as Flink 1.20 and 2 call it.
+const COOL_DOWN: &str = "jobmanager.adaptive-scheduler.scaling-interval.min";
+
 /// Told to change while it runs, a job of the adaptive scheduler goes on with its state; the same change by a restart
 /// is timed for comparison. A parallelism that there are no slots for is told, and the job runs on.
 pub(super) async fn run(space: &Space) -> Result<()> {
@@ -25,7 +28,10 @@ pub(super) async fn run(space: &Space) -> Result<()> {
 
 async fn in_place(space: &Space, name: &str, flink: Flink) -> Result<()> {
     let mut deployment = counting(space, name, flink, Mode::Savepoint);
-    deployment["spec"]["flinkConfiguration"]["jobmanager.scheduler"] = "adaptive".into();
+    let configuration = &mut deployment["spec"]["flinkConfiguration"];
+    configuration["jobmanager.scheduler"] = "adaptive".into();
+    // By default the scheduler leaves a job alone for half a minute after it has begun.
+    configuration[COOL_DOWN] = "1 s".into();
     space.create(deployment).await?;
     stable(space, name).await?;
     goes_on(space, name, 1, 0, 0).await?;
@@ -61,7 +67,7 @@ async fn in_place(space: &Space, name: &str, flink: Flink) -> Result<()> {
 async fn beyond_the_slots(space: &Space, name: &str, id: &str) -> Result<()> {
     let configuration = json!({
         OVERRIDES: format!("{id}:64"),
-        "kubernetes.operator.deployment.readiness.timeout": "30 s",
+        "kubernetes.operator.deployment.readiness.timeout": "45 s",
     });
     space.change(name, json!({"flinkConfiguration": configuration})).await?;
     let told = |now: &Value| {

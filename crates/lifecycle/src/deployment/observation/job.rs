@@ -45,6 +45,10 @@ impl Pass<'_> {
             self.look_again(STARTS);
             return;
         }
+        if self.rescales() && before == Some(JobStatusState::Running) && state == JobStatusState::Created {
+            // Its tasks start again with another parallelism.
+            return;
+        }
         let ends = state.is_terminal() && before != Some(state);
         if ends && !self.record_last_checkpoint(job, answer) {
             self.sight = Sight::Ending;

@@ -231,6 +231,25 @@ fn a_parallelism_that_is_no_number_is_refused_and_the_job_runs_on() {
     assert!(world.calls.is_empty());
 }
 
+/// That they start again is what was asked for, and nobody has to be told.
+#[test]
+fn tasks_that_start_again_keep_the_job_from_being_stable_and_are_not_told() {
+    let mut world = asked();
+    parallelism(&mut world, 1, 4, 2);
+    world.pass();
+    world.reasons();
+    world.job_is(JobStatusState::Created);
+    parallelism(&mut world, 1, 4, 4);
+    world.pass();
+    assert_eq!(world.lifecycle(), LifecycleState::Deployed);
+    assert_eq!(world.reasons(), Vec::<String>::new());
+    world.job_is(JobStatusState::Running);
+    parallelism(&mut world, 1, 4, 4);
+    world.pass();
+    assert_eq!(world.lifecycle(), LifecycleState::Stable);
+    assert_eq!(world.reasons(), Vec::<String>::new());
+}
+
 #[test]
 fn a_job_that_ends_while_it_is_rescaled_is_not_waited_for() {
     let mut world = asked();
