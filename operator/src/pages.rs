@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use deployment::DeploymentReconciler;
 use engine::control::Control;
 
 use crate::http::Pages;
@@ -9,17 +10,18 @@ use crate::http::Pages;
 /// Pages of a running operator.
 pub(crate) struct OperatorPages {
     control: Arc<Control>,
+    reconciler: Arc<DeploymentReconciler>,
 }
 
 impl OperatorPages {
-    pub(crate) fn new(control: Arc<Control>) -> Self {
-        Self { control }
+    pub(crate) fn new(control: Arc<Control>, reconciler: Arc<DeploymentReconciler>) -> Self {
+        Self { control, reconciler }
     }
 }
 
 impl Pages for OperatorPages {
     fn unhealthy(&self) -> Option<String> {
-        self.control.unhealthy()
+        self.control.unhealthy().or_else(|| self.reconciler.unhealthy())
     }
 
     fn not_ready(&self) -> Option<String> {

@@ -60,7 +60,7 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
     let reconciler = Arc::new(DeploymentReconciler::new(engine.clone(), defaults, files));
     let control = Arc::new(Control::new(engine, &[Kind::FLINK_DEPLOYMENT], &selection, queue(&startup)));
     if let Some(address) = listen_address(arguments, &startup) {
-        http::serve(address, Arc::new(OperatorPages::new(Arc::clone(&control))))?;
+        http::serve(address, Arc::new(OperatorPages::new(Arc::clone(&control), Arc::clone(&reconciler))))?;
     }
     let reconcilers: Vec<Arc<dyn Reconciler>> = vec![Arc::clone(&reconciler) as _];
     let driver = Driver::new(Arc::clone(&control), reconcilers, driver_config(&startup));

@@ -17,6 +17,7 @@ use lifecycle::observed::{FlinkView, IngressView, JobManager, TaskManagersView};
 use lifecycle::{Context, Observed, Requeue, decide, reads};
 use resources::OperatorFiles;
 
+use crate::canaries::Canaries;
 use crate::live;
 use crate::memory::{Memories, Memory};
 
@@ -38,13 +39,20 @@ pub struct DeploymentReconciler {
     files: OperatorFiles,
     defaults: RwLock<Arc<OperatorDefaults>>,
     memories: Memories,
+    pub(crate) canaries: Canaries,
 }
 
 impl DeploymentReconciler {
     /// A reconciler that remembers nothing.
     #[must_use]
     pub fn new(engine: Engine, defaults: OperatorDefaults, files: OperatorFiles) -> Self {
-        Self { engine, files, defaults: RwLock::new(Arc::new(defaults)), memories: Memories::default() }
+        Self {
+            engine,
+            files,
+            defaults: RwLock::new(Arc::new(defaults)),
+            memories: Memories::default(),
+            canaries: Canaries::default(),
+        }
     }
 
     /// Replaces the operator's configuration; the next decision about each resource uses it. Returns whether it is
@@ -58,7 +66,7 @@ impl DeploymentReconciler {
         changed
     }
 
-    fn defaults(&self) -> Arc<OperatorDefaults> {
+    pub(crate) fn defaults(&self) -> Arc<OperatorDefaults> {
         Arc::clone(&self.defaults.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -79,7 +87,11 @@ impl DeploymentReconciler {
                 Ok(Round::Done(Pass::Gone))
             }
             Some(Entry::Bad(undecodable)) => self.undecodable(key, &undecodable).await,
-            Some(Entry::Good(resource)) => self.step(key, &resource).await,
+            Some(Entry::Good(resource)) if is_living_canary(&resource) => self.canary(key, &resource).await,
+            Some(Entry::Good(resource)) => {
+                self.canaries.forget(key);
+                self.step(key, &resource).await
+            }
         }
     }
 
@@ -227,6 +239,7 @@ impl DeploymentReconciler {
 
     fn forget(&self, key: &ObjectKey) {
         self.engine.poller.forget(key);
+        self.canaries.forget(key);
         self.memories.forget(key);
     }
 }
@@ -248,6 +261,11 @@ impl Reconciler for DeploymentReconciler {
             }
         }
     }
+}
+
+fn is_living_canary(resource: &FlinkDeployment) -> bool {
+    let meta = &resource.metadata;
+    meta.deletion_timestamp.is_none() && api::names::is_canary(meta.labels.as_ref())
 }
 
 /// A read that failed leaves the decision without its answer, and the resource without a reason to wait for it.

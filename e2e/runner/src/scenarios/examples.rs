@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::expectations::{nothing_left, stable};
+use super::pages::page;
 use super::space::{Look, Space, TO_NOTICE, TO_STABLE};
 use super::standalone::task_managers;
 use crate::kubernetes::{Kind, name, text};
@@ -24,7 +25,19 @@ pub(super) async fn run(space: &Space) -> Result<()> {
     autoscaled_pods(space).await?;
     pod_template(space).await?;
     ingress(space).await?;
-    custom_logging(space).await
+    custom_logging(space).await?;
+    canary(space).await
+}
+
+/// It is changed every minute, and the operator is healthy as long as that comes round.
+async fn canary(space: &Space) -> Result<()> {
+    let cluster = create(space, "canary").await?;
+    let changes = |wanted: i64| move |now: &Value| now["spec"]["restartNonce"].as_i64() >= Some(wanted);
+    space.until_deployment(&cluster, "is changed", TO_NOTICE, changes(1)).await?;
+    space.until_deployment(&cluster, "is changed again", TO_NOTICE, changes(2)).await?;
+    let health = page(space, "/healthz").await?;
+    ensure!(health.trim() == "OK", "the operator is not healthy: {health}");
+    remove(space, &cluster).await
 }
 
 /// The JobManager is replaced, and the job is still the same one.
@@ -89,6 +102,12 @@ async fn custom_logging(space: &Space) -> Result<()> {
 
 /// Creates what is in the file, and waits until its FlinkDeployment, whose name it returns, is stable.
 async fn apply(space: &Space, example: &str) -> Result<String> {
+    let cluster = create(space, example).await?;
+    stable(space, &cluster).await?;
+    Ok(cluster)
+}
+
+async fn create(space: &Space, example: &str) -> Result<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/{example}.yaml"));
     let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let text = text.replace(DIRECTORY, &space.data.display().to_string());
@@ -101,9 +120,7 @@ async fn apply(space: &Space, example: &str) -> Result<String> {
             space.cluster.create(Kind::HorizontalPodAutoscaler, &space.name, document).await?;
         }
     }
-    let cluster = cluster.with_context(|| format!("{example} has no FlinkDeployment"))?;
-    stable(space, &cluster).await?;
-    Ok(cluster)
+    cluster.with_context(|| format!("{example} has no FlinkDeployment"))
 }
 
 async fn remove(space: &Space, cluster: &str) -> Result<()> {

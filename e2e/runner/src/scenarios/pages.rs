@@ -44,7 +44,7 @@ fn sample(metrics: &str, series: &str) -> Result<f64> {
     Ok(line.with_context(|| format!("no sample of {series}: {metrics}"))?.parse()?)
 }
 
-async fn page(space: &Space, path: &str) -> Result<String> {
+pub(super) async fn page(space: &Space, path: &str) -> Result<String> {
     let pod = space.operator.ready(&space.cluster).await?.context("the operator is not ready")?;
     space.cluster.ask_pod(&space.operator.namespace, name(&pod), 8085, path).await
 }
