@@ -32,6 +32,7 @@ async fn in_place(space: &Space, name: &str, flink: Flink) -> Result<()> {
     configuration["jobmanager.scheduler"] = "adaptive".into();
     // By default the scheduler leaves a job alone for half a minute after it has begun.
     configuration[COOL_DOWN] = "1 s".into();
+    configuration["slotmanager.number-of-slots.max"] = "4".into();
     space.create(deployment).await?;
     stable(space, name).await?;
     goes_on(space, name, 1, 0, 0).await?;
@@ -63,10 +64,10 @@ async fn in_place(space: &Space, name: &str, flink: Flink) -> Result<()> {
     Ok(())
 }
 
-/// More subtasks than the node has room for: the job has what it can get, and somebody says so.
+/// More subtasks than there may be slots: the job has what it can get, and somebody says so.
 async fn beyond_the_slots(space: &Space, name: &str, id: &str) -> Result<()> {
     let configuration = json!({
-        OVERRIDES: format!("{id}:64"),
+        OVERRIDES: format!("{id}:8"),
         "kubernetes.operator.deployment.readiness.timeout": "45 s",
     });
     space.change(name, json!({"flinkConfiguration": configuration})).await?;
@@ -76,7 +77,7 @@ async fn beyond_the_slots(space: &Space, name: &str, id: &str) -> Result<()> {
     };
     space.until_deployment(name, "runs with what there is", TO_STABLE, told).await?;
     let event = event(space, name, "Warning", &["Error"]).await?;
-    ensure!(text(&event, "/message").contains("of 64"), "{event}");
+    ensure!(text(&event, "/message").contains("4 of 8"), "{event}");
     Ok(())
 }
 
