@@ -1,5 +1,6 @@
 //! The examples of this repository, applied as they are written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -77,8 +78,8 @@ async fn pod_template(space: &Space) -> Result<()> {
     for component in ["jobmanager", "taskmanager"] {
         let pod = pod(space, &cluster, component).await?;
         let containers = pod["spec"]["containers"].as_array().context("no containers")?;
-        let names: Vec<_> = containers.iter().map(|container| text(container, "/name")).collect();
-        ensure!(names == ["flink-main-container", "log-reader"], "{component}: {names:?}");
+        let names: BTreeSet<_> = containers.iter().map(|container| text(container, "/name")).collect();
+        ensure!(names == BTreeSet::from(["flink-main-container", "log-reader"]), "{component}: {names:?}");
         let prepared = pod["spec"]["initContainers"].as_array().is_some_and(|all| all.len() == 1);
         ensure!(prepared == (component == "jobmanager"), "{component}: {}", pod["spec"]["initContainers"]);
     }
