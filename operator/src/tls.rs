@@ -226,3 +226,110 @@ fn warn_of_dates(certificates: &[CertificateDer<'_>]) {
         tracing::warn!("{problem}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use flink_client::HttpOptions;
+
+    use super::*;
+
+    /// A folder with files as they are in a Secret.
+    struct Secrets(PathBuf);
+
+    impl Secrets {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("certificates-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+
+        /// Puts one of the stores of the client's tests there.
+        fn put(&self, store: &str, name: &str) {
+            let stores = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/flink-client/tests/stores");
+            std::fs::copy(stores.join(store), self.0.join(name)).unwrap();
+        }
+
+        fn write(&self, name: &str, content: &str) {
+            std::fs::write(self.0.join(name), content).unwrap();
+        }
+
+        fn stores(&self, password: &str) -> Stores {
+            let path = |name: &str| self.0.join(name).into_os_string().into_string().unwrap();
+            let (trust, key) = (path("truststore.jks"), path("keystore.jks"));
+            let arguments = ["flink-operator", "--trust-store", &trust, "--key-store", &key];
+            let password = ["--store-password", password];
+            Stores::new(&Arguments::parse_from([&arguments[..], &password].concat()))
+        }
+    }
+
+    impl Drop for Secrets {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn transport() -> HttpTransport {
+        HttpTransport::new(&HttpOptions::default()).unwrap()
+    }
+
+    const PASSWORD: &str = "password1234";
+
+    #[test]
+    fn stores_may_come_later_and_what_is_broken_changes_nothing() {
+        let (secrets, transport) = (Secrets::new("later"), transport());
+        let mut stores = secrets.stores(PASSWORD);
+        stores.look(&transport);
+        let options = stores.options();
+        assert!(options.trusted.is_empty() && options.identity.is_none());
+        assert!(options.trust_problem.unwrap().contains("truststore.jks cannot be used: No such file"));
+        secrets.put("truststore.jks", "truststore.jks");
+        secrets.put("keystore.jks", "keystore.jks");
+        stores.look(&transport);
+        let options = stores.options();
+        assert_eq!((options.trusted.len(), options.identity.is_some()), (1, true));
+        assert_eq!((options.trust_problem, options.identity_problem), (None, None));
+        secrets.write("truststore.jks", "nonsense");
+        secrets.put("openssl.p12", "keystore.jks");
+        stores.look(&transport);
+        let options = stores.options();
+        assert_eq!((options.trusted.len(), options.identity.is_some()), (1, true));
+        assert!(options.trust_problem.unwrap().contains("neither PEM nor PKCS#12 nor JKS"));
+        assert_eq!(options.identity_problem, None);
+    }
+
+    #[test]
+    fn a_secret_without_java_stores_will_do() {
+        let (secrets, transport) = (Secrets::new("pem"), transport());
+        for file in ["tls.crt", "tls.key", "ca.crt"] {
+            secrets.put(file, file);
+        }
+        let mut stores = secrets.stores("");
+        stores.look(&transport);
+        let options = stores.options();
+        assert_eq!((options.trusted.len(), options.identity.unwrap().chain.len()), (1, 2));
+        secrets.put("truststore.p12", "truststore.p12");
+        stores.look(&transport);
+        let problem = stores.options().trust_problem.unwrap();
+        assert!(problem.contains("OPERATOR_KEYSTORE_PASSWORD is not set"), "{problem}");
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let secrets = Secrets::new("passwords");
+        secrets.put("keystore.jks", "keystore.jks");
+        let mut stores = secrets.stores("wrong-word");
+        stores.look(&transport());
+        let problem = stores.options().identity_problem.unwrap();
+        assert!(problem.contains("the password is wrong") && !problem.contains("wrong-word"), "{problem}");
+        let arguments = Arguments::parse_from(["flink-operator", "--store-password", "wrong-word"]);
+        assert!(!format!("{arguments:?}").contains("wrong-word"));
+    }
+
+    #[test]
+    fn without_stores_the_variable_is_named() {
+        let stores = Stores::new(&Arguments::parse_from(["flink-operator"]));
+        let problem = stores.options().trust_problem.unwrap();
+        assert!(problem.contains("OPERATOR_TRUSTSTORE_PATH is not set"), "{problem}");
+    }
+}
