@@ -74,6 +74,15 @@ pub fn rest_endpoint(conf: &FlinkConf) -> Result<RestEndpoint, ConfError> {
     Ok(RestEndpoint { port: conf.port(process::REST_PORT)?.unwrap_or(8081), tls: rest_tls(conf)? })
 }
 
+/// Whether the REST endpoint speaks TLS, and only with those who show a certificate:
+/// `security.ssl.rest.authentication-enabled`, default false.
+///
+/// # Errors
+/// [`ConfError::Value`] if a switch is no boolean.
+pub fn rest_asks_for_certificates(conf: &FlinkConf) -> Result<bool, ConfError> {
+    Ok(rest_tls(conf)? && conf.boolean(process::REST_TLS_MUTUAL)?.unwrap_or(false))
+}
+
 /// As `SecurityOptions.isRestSSLEnabled` of the Flink version that the configuration is for.
 pub(crate) fn rest_tls(conf: &FlinkConf) -> Result<bool, ConfError> {
     if let Some(enabled) = conf.boolean(process::REST_TLS)? {

@@ -45,9 +45,12 @@ async fn certificates_come_and_change(space: &Space) -> Result<()> {
     probes(space, "server").await?;
     space.cluster.delete(Kind::FlinkDeployment, &space.name, "server").await?;
 
-    // Flink 2.2, whose REST API asks for a certificate, too.
+    // Flink 2.2, whose REST API asks for a certificate, too, which the kubelet has not got. With HA it notices.
     let mut new = counting(space, "mutual", Flink::V2_2, Mode::Savepoint);
     secure(&mut new, true);
+    let conf = &mut new["spec"]["flinkConfiguration"];
+    conf["high-availability.type"] = "kubernetes".into();
+    conf["high-availability.storageDir"] = "file:///ledger/ha".into();
     space.create(new).await?;
     space.until_deployment("mutual", "is stable", TO_STABLE, is_stable).await?;
     goes_on(space, "mutual", 1, 0, 0).await?;
