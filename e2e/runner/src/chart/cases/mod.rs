@@ -218,7 +218,8 @@ fn certificates(helm: &Helm) -> Result<()> {
     let volume = "flink-operator-cert-secret";
     let without = helm.render("tls: {create: false, secretName: mine}")?;
     equal(&named(without.pod()?, "volumes", volume), &json!(null), "volume without TLS")?;
-    let objects = helm.render("tls: {create: true, secretName: mine, secretKeyRef: {name: n, key: k}}")?;
+    let objects =
+        helm.render("tls: {create: true, secretName: mine, secretKeyRef: {name: theirs, key: word}}")?;
     let container = objects.container()?;
     for (variable, file) in
         [("OPERATOR_KEYSTORE_PATH", "keystore"), ("OPERATOR_TRUSTSTORE_PATH", "truststore")]
@@ -226,7 +227,7 @@ fn certificates(helm: &Helm) -> Result<()> {
         let path = format!("/opt/flink/tls-cert/{file}.jks");
         equal(&named(container, "env", variable)["value"], &json!(path), variable)?;
     }
-    let password = json!({"secretKeyRef": {"name": "n", "key": "k", "optional": true}});
+    let password = json!({"secretKeyRef": {"name": "theirs", "key": "word", "optional": true}});
     equal(&named(container, "env", "OPERATOR_KEYSTORE_PASSWORD")["valueFrom"], &password, "password")?;
     let mount = json!({"name": volume, "mountPath": "/opt/flink/tls-cert", "readOnly": true});
     equal(&named(container, "volumeMounts", volume), &mount, "mount")?;
