@@ -1,5 +1,6 @@
 //! Command line and environment.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -45,6 +46,22 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
 
+    /// PEM, PKCS#12 or JKS with the certificates that may vouch for JobManagers with TLS.
+    #[arg(long, env = "OPERATOR_TRUSTSTORE_PATH", value_name = "FILE")]
+    pub(crate) trust_store: Option<PathBuf>,
+
+    /// PEM, PKCS#12 or JKS with the operator's own certificate and key, for JobManagers that ask for them.
+    #[arg(long, env = "OPERATOR_KEYSTORE_PATH", value_name = "FILE")]
+    pub(crate) key_store: Option<PathBuf>,
+
+    /// Password of both stores and of the key.
+    #[arg(long, env = "OPERATOR_KEYSTORE_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub(crate) store_password: Option<Secret>,
+
+    /// Whether certificates of JobManagers must name `<cluster>-rest.<namespace>`. Apache's operator does not ask for it.
+    #[arg(long, env = "OPERATOR_VERIFY_HOSTNAME", value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set)]
+    pub(crate) verify_host_name: bool,
+
     /// Form of the log.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -52,6 +69,22 @@ pub(crate) struct Arguments {
     /// What is logged, for instance `info` or `info,engine=debug`.
     #[arg(long, env = "LOG_FILTER", default_value = "info,kube=warn", value_name = "FILTER")]
     pub(crate) log_filter: String,
+}
+
+/// A text that no log shows.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// Form of the log.
@@ -70,6 +103,8 @@ impl Arguments {
         let blank = |path: &PathBuf| path.as_os_str().is_empty();
         arguments.conf_dir = arguments.conf_dir.filter(|path| !blank(path));
         arguments.conf_override_dir = arguments.conf_override_dir.filter(|path| !blank(path));
+        arguments.trust_store = arguments.trust_store.filter(|path| !blank(path));
+        arguments.key_store = arguments.key_store.filter(|path| !blank(path));
         arguments.watch_namespaces = arguments.watch_namespaces.filter(|text| !text.trim().is_empty());
         arguments
     }

@@ -7,6 +7,7 @@ mod logging;
 mod pages;
 mod reload;
 mod run;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -22,6 +22,7 @@ use crate::configuration::{self, Configuration};
 use crate::http;
 use crate::pages::OperatorPages;
 use crate::reload::Reload;
+use crate::tls;
 
 /// Runs the operator.
 ///
@@ -48,7 +49,7 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
     let kubernetes = Kubernetes::connect(&options).await?;
     let addresses = flink_addresses(arguments);
     let ways = Ways {
-        transport: transport(&addresses, &kubernetes)?,
+        transport: transport(arguments, &addresses, &kubernetes)?,
         api: Arc::new(kubernetes),
         addresses,
         clock: SystemClock::new(),
@@ -80,11 +81,19 @@ fn flink_addresses(arguments: &Arguments) -> FlinkAddresses {
     arguments.flink_address.clone().unwrap_or_else(default)
 }
 
-fn transport(addresses: &FlinkAddresses, kubernetes: &Kubernetes) -> anyhow::Result<Arc<dyn Transport>> {
+fn transport(
+    arguments: &Arguments,
+    addresses: &FlinkAddresses,
+    kubernetes: &Kubernetes,
+) -> anyhow::Result<Arc<dyn Transport>> {
     Ok(match addresses {
         FlinkAddresses::ServiceProxy => Arc::new(ServiceProxyTransport::new(kubernetes.client())),
         FlinkAddresses::ServiceDns | FlinkAddresses::Host(_) => {
-            Arc::new(HttpTransport::new(&HttpOptions::default()).context("no HTTP client for Flink")?)
+            let transport =
+                HttpTransport::new(&HttpOptions::default()).context("no HTTP client for Flink")?;
+            let transport = Arc::new(transport);
+            tls::follow(arguments, Arc::clone(&transport))?;
+            transport
         }
     })
 }

@@ -45,6 +45,14 @@ pub enum FlinkError {
         /// The network's reason.
         detail: String,
     },
+    /// TLS failed, so that nothing was sent: the certificates or cipher suites of the two sides do not fit.
+    #[error("there is no trusted connection to Flink for {call}: {detail}")]
+    Untrusted {
+        /// The call.
+        call: Call,
+        /// Why, and what the operator lacks.
+        detail: String,
+    },
     /// No whole answer within the time limit.
     #[error("Flink did not answer {call} within {limit:?}")]
     TooLate {
@@ -133,6 +141,7 @@ impl FlinkError {
     pub fn call(&self) -> Call {
         match self {
             Self::Unreachable { call, .. }
+            | Self::Untrusted { call, .. }
             | Self::TooLate { call, .. }
             | Self::NotFound { call, .. }
             | Self::Conflict { call, .. }
@@ -149,6 +158,7 @@ impl FlinkError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
+            Self::Untrusted { .. } => "untrusted",
             Self::TooLate { .. } => "too-late",
             Self::NotFound { .. } => "not-found",
             Self::Conflict { .. } => "conflict",
@@ -170,7 +180,10 @@ impl FlinkError {
             | Self::TooLarge { status, .. } => Some(*status),
             Self::NotFound { .. } => Some(404),
             Self::Conflict { .. } => Some(409),
-            Self::Unreachable { .. } | Self::TooLate { .. } | Self::Unsendable { .. } => None,
+            Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::TooLate { .. }
+            | Self::Unsendable { .. } => None,
         }
     }
 
@@ -183,6 +196,7 @@ impl FlinkError {
             | Self::Client { text, .. }
             | Self::Server { text, .. } => Some(text),
             Self::Unreachable { .. }
+            | Self::Untrusted { .. }
             | Self::TooLate { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
@@ -210,7 +224,10 @@ impl FlinkError {
             Self::Client { call, text, .. } => {
                 *call == Call::RunJar && text.text().contains("JobInitializationException")
             }
-            Self::NotFound { .. } | Self::Conflict { .. } | Self::Unsendable { .. } => false,
+            Self::Untrusted { .. }
+            | Self::NotFound { .. }
+            | Self::Conflict { .. }
+            | Self::Unsendable { .. } => false,
         }
     }
 
@@ -221,7 +238,10 @@ impl FlinkError {
             // What was said is for the user, also if it left something behind.
             Self::Client { call: Call::RunJar, .. } => ErrorClass::TellUser,
             _ if self.may_have_happened() => ErrorClass::LookAgain,
-            Self::Unreachable { .. } | Self::TooLate { .. } | Self::Server { .. } => ErrorClass::Retry,
+            Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::TooLate { .. }
+            | Self::Server { .. } => ErrorClass::Retry,
             Self::NotFound { missing: Missing::Route, .. } => ErrorClass::TellUser,
             Self::NotFound { .. } | Self::Conflict { .. } => ErrorClass::LookAgain,
             Self::Client { status: 408 | 425 | 429, .. } | Self::Malformed { truncated: true, .. } => {
@@ -240,7 +260,13 @@ impl FlinkError {
     /// timeout for all of them; this is the same set.
     #[must_use]
     pub fn is_no_answer(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::TooLate { .. } | Self::Server { status: 503, .. })
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Untrusted { .. }
+                | Self::TooLate { .. }
+                | Self::Server { status: 503, .. }
+        )
     }
 
     /// Whether Flink says that it does not know the job.
@@ -258,6 +284,7 @@ impl FlinkError {
     pub(crate) fn of_transport(call: Call, error: TransportError, time: Duration, size: usize) -> Self {
         match error {
             TransportError::NotSent(detail) => Self::Unreachable { call, sent: false, detail },
+            TransportError::Untrusted(detail) => Self::Untrusted { call, detail },
             TransportError::Lost(detail) => Self::Unreachable { call, sent: true, detail },
             TransportError::Truncated { status } => {
                 Self::Malformed { call, status, truncated: true, detail: "it ended early".to_owned() }

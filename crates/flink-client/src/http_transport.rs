@@ -1,5 +1,6 @@
 //! The transport over a pooled HTTP client.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -69,17 +70,24 @@ pub enum HttpSetupError {
 ///
 /// Follows no redirects (a Flink with TLS answers plain requests with one), uses no proxy of the environment
 /// and asks for no compression. Needs a tokio runtime with IO and time.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct HttpTransport {
-    client: reqwest::Client,
+    options: HttpOptions,
+    pool: RwLock<Pool>,
     authorization: Option<HeaderValue>,
 }
 
-impl HttpTransport {
-    /// Makes the pool; no connection is opened yet.
-    pub fn new(options: &HttpOptions) -> Result<Self, HttpSetupError> {
+/// Connections that were made with the same TLS settings.
+#[derive(Debug, Clone)]
+struct Pool {
+    client: reqwest::Client,
+    tls: Arc<TlsOptions>,
+}
+
+impl Pool {
+    fn new(options: &HttpOptions, tls: TlsOptions) -> Result<Self, HttpSetupError> {
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(options.tls.client_config()?)
+            .tls_backend_preconfigured(tls.client_config()?)
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -89,8 +97,48 @@ impl HttpTransport {
             .pool_max_idle_per_host(options.idle_connections)
             .user_agent(concat!("flink-kubernetes-operator/", env!("CARGO_PKG_VERSION")))
             .build()?;
+        Ok(Self { client, tls: Arc::new(tls) })
+    }
+
+    fn not_answered(&self, error: &reqwest::Error) -> TransportError {
+        if let Some(reason) = self.tls.failure(error, error.is_connect()) {
+            return TransportError::Untrusted(reason);
+        }
+        if error.is_timeout() && error.is_connect() {
+            TransportError::TimedOut { sent: false }
+        } else if error.is_timeout() {
+            TransportError::TimedOut { sent: true }
+        } else if error.is_connect() {
+            TransportError::NotSent(innermost(error))
+        } else if error.is_builder() {
+            TransportError::Unsendable(innermost(error))
+        } else {
+            TransportError::Lost(innermost(error))
+        }
+    }
+}
+
+impl HttpTransport {
+    /// Makes the pool; no connection is opened yet.
+    pub fn new(options: &HttpOptions) -> Result<Self, HttpSetupError> {
+        let pool = RwLock::new(Pool::new(options, options.tls.clone())?);
         let authorization = options.bearer_token.as_deref().map(bearer).transpose()?;
-        Ok(Self { client, authorization })
+        Ok(Self { options: options.clone(), pool, authorization })
+    }
+
+    /// Takes other TLS settings from now on. Requests under way go on; connections that wait for the next one are
+    /// closed, so that it is made under the new settings.
+    ///
+    /// # Errors
+    /// The settings cannot be used; the old ones stay.
+    pub fn use_tls(&self, tls: TlsOptions) -> Result<(), HttpSetupError> {
+        let pool = Pool::new(&self.options, tls)?;
+        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = pool;
+        Ok(())
+    }
+
+    fn pool(&self) -> Pool {
+        self.pool.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn exchange(
@@ -99,7 +147,9 @@ impl HttpTransport {
         request: RestRequest,
     ) -> Result<RestResponse, TransportError> {
         let answer_limit = request.answer_limit;
-        let answer = self.request(target, request).send().map_err(|error| not_answered(&error)).await?;
+        let pool = self.pool();
+        let request = self.request(&pool, target, request);
+        let answer = request.send().map_err(|error| pool.not_answered(&error)).await?;
         let status = answer.status().as_u16();
         let content_type =
             answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
@@ -108,8 +158,8 @@ impl HttpTransport {
         Ok(RestResponse { status, content_type, body })
     }
 
-    fn request(&self, target: &Endpoint, request: RestRequest) -> reqwest::RequestBuilder {
-        let mut builder = self.client.request(request.method, target.url(&request.path));
+    fn request(&self, pool: &Pool, target: &Endpoint, request: RestRequest) -> reqwest::RequestBuilder {
+        let mut builder = pool.client.request(request.method, target.url(&request.path));
         if let Some(authorization) = &self.authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
@@ -137,20 +187,6 @@ fn innermost(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
-}
-
-fn not_answered(error: &reqwest::Error) -> TransportError {
-    if error.is_timeout() && error.is_connect() {
-        TransportError::TimedOut { sent: false }
-    } else if error.is_timeout() {
-        TransportError::TimedOut { sent: true }
-    } else if error.is_connect() {
-        TransportError::NotSent(innermost(error))
-    } else if error.is_builder() {
-        TransportError::Unsendable(innermost(error))
-    } else {
-        TransportError::Lost(innermost(error))
-    }
 }
 
 #[async_trait]

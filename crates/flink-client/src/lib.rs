@@ -20,6 +20,7 @@ mod error;
 mod error_text;
 mod http_transport;
 mod identifiers;
+pub mod key_store;
 mod requests;
 #[cfg(feature = "stub")]
 pub mod stub;
@@ -36,6 +37,7 @@ pub use requests::{
     CheckpointTrigger, CheckpointType, JarFile, JarRun, RestoreMode, SavepointFormat, SavepointTrigger,
     StopWithSavepoint,
 };
+pub use rustls::pki_types::CertificateDer;
 pub use tls::{TlsError, TlsOptions};
 pub use transport::{
     BodyPart, Call, RequestBody, RestRequest, RestResponse, Transport, TransportError, read_body,

@@ -255,10 +255,14 @@ pub struct RestResponse {
 /// Why there is no (whole) answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// The request never reached Flink: name not resolved, connection refused, TLS handshake failed, or a
+    /// The request never reached Flink: name not resolved, connection refused, or a
     /// proxy said that nothing is behind it.
     #[error("{0}")]
     NotSent(String),
+    /// TLS failed: the request never reached Flink, because one side does not trust the other, or they have no cipher
+    /// suite in common.
+    #[error("{0}")]
+    Untrusted(String),
     /// The connection broke after (part of) the request was sent and before an answer began.
     #[error("{0}")]
     Lost(String),

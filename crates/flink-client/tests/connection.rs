@@ -1,12 +1,20 @@
 //! What goes over the wire: TLS, credentials, bodies of known length.
 
-#![allow(clippy::unwrap_used, reason = "clippy exempts only test functions, not what they share")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts only test functions, not what they share"
+)]
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flink_client::key_store::{Identity, KeyStore};
 use flink_client::stub::{ClusterSettings, FlinkState, Storage, StubServer};
-use flink_client::{Endpoint, FlinkClient, FlinkError, HttpOptions, JarFile, Scheme, TlsOptions};
+use flink_client::{
+    CertificateDer, Endpoint, FlinkClient, FlinkError, HttpOptions, HttpTransport, JarFile, Scheme,
+    TlsOptions,
+};
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
@@ -35,6 +43,7 @@ fn issued(authority: &Authority, name: &str) -> (rcgen::Certificate, KeyPair) {
 /// The stub behind TLS: each connection is passed on.
 struct TlsServer {
     port: u16,
+    certificate: CertificateDer<'static>,
     _stub: StubServer,
 }
 
@@ -70,7 +79,7 @@ async fn tls_server(name: &str, authority: &Authority, clients: Option<&Authorit
             });
         }
     });
-    TlsServer { port, _stub: stub }
+    TlsServer { port, certificate: certificate.der().clone(), _stub: stub }
 }
 
 async fn version(server: &TlsServer, tls: TlsOptions) -> Result<String, FlinkError> {
@@ -80,7 +89,21 @@ async fn version(server: &TlsServer, tls: TlsOptions) -> Result<String, FlinkErr
 }
 
 fn trusting(authority: &Authority) -> TlsOptions {
-    TlsOptions { trusted_pem: authority.pem().into_bytes(), ..TlsOptions::default() }
+    TlsOptions { trusted: vec![authority.der().clone()], ..TlsOptions::default() }
+}
+
+fn identity(authority: &Authority) -> Option<Identity> {
+    let (certificate, key) = issued(authority, "operator");
+    let pem = [certificate.pem(), key.serialize_pem()].concat();
+    KeyStore::read(pem.as_bytes(), None).unwrap().identity
+}
+
+/// Why there is no connection.
+fn distrust(result: Result<String, FlinkError>) -> String {
+    match result.unwrap_err() {
+        FlinkError::Untrusted { detail, .. } => detail,
+        error => panic!("{error:?}"),
+    }
 }
 
 #[tokio::test]
@@ -89,47 +112,93 @@ async fn only_trusted_certificates_are_spoken_to() {
     let server = tls_server("localhost", &ours, None).await;
     assert_eq!(version(&server, trusting(&ours)).await, Ok("1.20.3".to_owned()));
     for tls in [trusting(&theirs), TlsOptions::default()] {
-        let error = version(&server, tls).await.unwrap_err();
-        assert!(matches!(error, FlinkError::Unreachable { sent: false, .. }), "{error:?}");
+        let problem = distrust(version(&server, tls).await);
+        assert_eq!(problem, "the JobManager's certificate is signed by nobody whom the operator trusts");
     }
-    let both = [ours.pem(), theirs.pem()].concat().into_bytes();
-    let tls = TlsOptions { trusted_pem: both, ..TlsOptions::default() };
-    assert!(version(&server, tls).await.is_ok());
+    let trusted = vec![theirs.der().clone(), ours.der().clone()];
+    assert!(version(&server, TlsOptions { trusted, ..TlsOptions::default() }).await.is_ok());
+    let without = TlsOptions { trust_problem: Some("No file".to_owned()), ..TlsOptions::default() };
+    assert!(distrust(version(&server, without).await).ends_with("trusts. No file"));
 }
 
 #[tokio::test]
-async fn another_name_is_refused_unless_any_will_do() {
-    let (ours, theirs) = (authority("ours"), authority("theirs"));
+async fn another_name_is_as_good_unless_names_count() {
+    let ours = authority("ours");
     let server = tls_server("elsewhere.example", &ours, None).await;
-    assert!(matches!(
-        version(&server, trusting(&ours)).await,
-        Err(FlinkError::Unreachable { sent: false, .. })
-    ));
-    let any = TlsOptions { any_server_name: true, ..trusting(&ours) };
-    assert!(version(&server, any).await.is_ok());
-    let any = TlsOptions { any_server_name: true, ..trusting(&theirs) };
-    assert!(version(&server, any).await.is_err(), "the chain of trust still counts");
+    assert!(version(&server, trusting(&ours)).await.is_ok());
+    let strict = TlsOptions { verify_host_name: true, ..trusting(&ours) };
+    let problem = distrust(version(&server, strict.clone()).await);
+    assert!(problem.starts_with("the JobManager's certificate is not valid: "), "{problem}");
+    let server = tls_server("localhost", &ours, None).await;
+    assert!(version(&server, strict).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_trusted_certificate_is_trusted_as_a_servers_own_but_vouches_for_no_other() {
+    let ours = authority("ours");
+    let server = tls_server("localhost", &ours, None).await;
+    let trusted = vec![server.certificate.clone()];
+    let pinned = TlsOptions { trusted, ..TlsOptions::default() };
+    assert!(version(&server, pinned.clone()).await.is_ok());
+    let other = tls_server("localhost", &ours, None).await;
+    assert!(version(&other, pinned).await.is_err());
 }
 
 #[tokio::test]
 async fn a_client_certificate_is_shown() {
-    let ours = authority("ours");
+    let (ours, theirs) = (authority("ours"), authority("theirs"));
     let server = tls_server("localhost", &ours, Some(&ours)).await;
-    assert!(version(&server, trusting(&ours)).await.is_err());
-    let (certificate, key) = issued(&ours, "operator");
-    let identity = [certificate.pem(), key.serialize_pem()].concat().into_bytes();
-    let tls = TlsOptions { identity_pem: Some(identity), ..trusting(&ours) };
-    assert!(!format!("{tls:?}").contains("PRIVATE"));
-    assert_eq!(version(&server, tls).await, Ok("1.20.3".to_owned()));
+    let without = TlsOptions { identity_problem: Some("No key".to_owned()), ..trusting(&ours) };
+    let problem = distrust(version(&server, without).await);
+    assert!(problem.starts_with("the JobManager asks for a certificate of the operator ("), "{problem}");
+    assert!(problem.ends_with(". No key"), "{problem}");
+    let wrong = TlsOptions { identity: identity(&theirs), ..trusting(&ours) };
+    let problem = distrust(version(&server, wrong).await);
+    assert!(problem.starts_with("the JobManager refuses the operator's certificate ("), "{problem}");
+    let right = TlsOptions { identity: identity(&ours), ..trusting(&ours) };
+    assert_eq!(version(&server, right).await, Ok("1.20.3".to_owned()));
+}
+
+#[tokio::test]
+async fn certificates_change_without_a_new_transport() {
+    let (ours, theirs) = (authority("ours"), authority("theirs"));
+    let (old, new) =
+        (tls_server("localhost", &ours, None).await, tls_server("localhost", &theirs, None).await);
+    let options = HttpOptions { tls: trusting(&ours), ..HttpOptions::default() };
+    let transport = Arc::new(HttpTransport::new(&options).unwrap());
+    let client = FlinkClient::new(transport.clone());
+    let asked = async |server: &TlsServer| {
+        let endpoint = Endpoint::new(Scheme::Https, "localhost", server.port).unwrap();
+        client.cluster(&endpoint).dashboard_config().await.is_ok()
+    };
+    assert!(asked(&old).await && !asked(&new).await);
+    transport.use_tls(trusting(&theirs)).unwrap();
+    assert!(!asked(&old).await && asked(&new).await);
+    let mut unusable = TlsOptions { identity: identity(&ours), ..trusting(&ours) };
+    unusable.identity.as_mut().unwrap().chain.clear();
+    assert!(transport.use_tls(unusable).is_err());
+    assert!(!asked(&old).await && asked(&new).await, "the old certificates stay in use");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_named() {
+    let stub = FlinkState::new(ClusterSettings::default(), Storage::default(), Timestamp::now());
+    let stub = StubServer::start(stub).await.unwrap();
+    let endpoint = Endpoint::new(Scheme::Https, "localhost", stub.endpoint().unwrap().port()).unwrap();
+    let client = FlinkClient::over_http(&HttpOptions::default()).unwrap();
+    let answer = client.cluster(&endpoint).dashboard_config().await;
+    assert_eq!(distrust(answer.map(|config| config.flink_version)), "the JobManager does not speak TLS");
 }
 
 #[test]
-fn unusable_tls_settings_are_refused_at_once() {
-    let setup = |tls| FlinkClient::over_http(&HttpOptions { tls, ..HttpOptions::default() });
-    let garbage = b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n".to_vec();
-    assert!(setup(TlsOptions { trusted_pem: garbage, ..TlsOptions::default() }).is_err());
-    assert!(setup(TlsOptions { identity_pem: Some(b"no pem".to_vec()), ..TlsOptions::default() }).is_err());
-    assert!(setup(TlsOptions { any_server_name: true, ..TlsOptions::default() }).is_err());
+fn unusable_settings_are_refused_at_once() {
+    let ours = authority("ours");
+    let mut tls = TlsOptions { identity: identity(&ours), ..trusting(&ours) };
+    assert!(tls.check().is_ok());
+    let other = identity(&ours).unwrap();
+    tls.identity.as_mut().unwrap().key = other.key;
+    assert!(tls.check().is_err(), "a key that is not that of the certificate");
+    assert!(FlinkClient::over_http(&HttpOptions { tls, ..HttpOptions::default() }).is_err());
     let bearer_token = Some("a\nb".to_owned());
     assert!(FlinkClient::over_http(&HttpOptions { bearer_token, ..HttpOptions::default() }).is_err());
 }

@@ -31,7 +31,8 @@ pub use operator_defaults::OperatorDefaults;
 pub use quantity::Quantity;
 pub use reading::{
     RestEndpoint, checkpoint_directory, checkpoint_statistics_lag, checkpoint_timeout, is_adaptive,
-    is_high_availability_active, is_reactive, parallelism_overrides, rest_endpoint, savepoint_directory,
+    is_high_availability_active, is_reactive, parallelism_overrides, rest_asks_for_certificates,
+    rest_endpoint, savepoint_directory,
 };
 pub use settings::{OperatorSettings, StartupSettings};
 pub use slots::{task_manager_replicas, task_managers_for, task_slots};

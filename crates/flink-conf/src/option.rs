@@ -214,6 +214,14 @@ pub mod process {
     /// Interface that the JobManager listens on for REST; images set localhost.
     pub const REST_BIND_ADDRESS: Key =
         Key::with("rest.bind-address", &["web.address", "jobmanager.web.address"]);
+    /// Whether REST speaks TLS; default false.
+    pub const REST_TLS: Key = Key::new("security.ssl.rest.enabled");
+    /// Default of [`REST_TLS`] before Flink 2.0, which does not know it any more.
+    pub const LEGACY_TLS: Key = Key::new("security.ssl.enabled");
+    /// Whether REST with TLS asks its clients for a certificate; default false.
+    pub const REST_TLS_MUTUAL: Key = Key::new("security.ssl.rest.authentication-enabled");
+    /// Cipher suites of REST and of Flink's parts among themselves.
+    pub const TLS_ALGORITHMS: Key = Key::new("security.ssl.algorithms");
     /// Whether the web UI can cancel jobs; the operator's default is false.
     pub const WEB_CANCEL: Key = Key::new("web.cancel.enable");
     /// How long answers about checkpoints are repeated; `web.refresh-interval` when not set.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::FlinkVersion;
+
 use crate::conf::FlinkConf;
 use crate::error::ConfError;
 use crate::high_availability::HighAvailability;
-use crate::option::{job, process, state};
+use crate::option::{internal, job, process, state};
 
 /// Directory of savepoints, if one is configured (an empty text counts as none).
 #[must_use]
@@ -60,7 +62,7 @@ pub struct RestEndpoint {
     /// Port of Service `<name>-rest`, and on the JobManager's host outside of Kubernetes: `rest.port`,
     /// default 8081.
     pub port: u16,
-    /// Whether it speaks TLS: `security.ssl.rest.enabled`, default false.
+    /// Whether it speaks TLS: `security.ssl.rest.enabled`, before Flink 2.0 else `security.ssl.enabled`, default false.
     pub tls: bool,
 }
 
@@ -69,10 +71,26 @@ pub struct RestEndpoint {
 /// # Errors
 /// [`ConfError::Value`] if the port is no port or the switch no boolean.
 pub fn rest_endpoint(conf: &FlinkConf) -> Result<RestEndpoint, ConfError> {
-    Ok(RestEndpoint {
-        port: conf.port(process::REST_PORT)?.unwrap_or(8081),
-        tls: conf.boolean("security.ssl.rest.enabled")?.unwrap_or(false),
-    })
+    Ok(RestEndpoint { port: conf.port(process::REST_PORT)?.unwrap_or(8081), tls: rest_tls(conf)? })
+}
+
+/// Whether the REST endpoint speaks TLS, and only with those who show a certificate:
+/// `security.ssl.rest.authentication-enabled`, default false.
+///
+/// # Errors
+/// [`ConfError::Value`] if a switch is no boolean.
+pub fn rest_asks_for_certificates(conf: &FlinkConf) -> Result<bool, ConfError> {
+    Ok(rest_tls(conf)? && conf.boolean(process::REST_TLS_MUTUAL)?.unwrap_or(false))
+}
+
+/// As `SecurityOptions.isRestSSLEnabled` of the Flink version that the configuration is for.
+pub(crate) fn rest_tls(conf: &FlinkConf) -> Result<bool, ConfError> {
+    if let Some(enabled) = conf.boolean(process::REST_TLS)? {
+        return Ok(enabled);
+    }
+    let version = conf.text(internal::FLINK_VERSION).and_then(|text| text.parse::<FlinkVersion>().ok());
+    let knows_legacy_option = version.is_none_or(|version| version < FlinkVersion::V2_0);
+    Ok(knows_legacy_option && conf.boolean(process::LEGACY_TLS)?.unwrap_or(false))
 }
 
 /// How long a checkpoint or savepoint may take: `execution.checkpointing.timeout`, default 10 min.
@@ -106,6 +124,22 @@ mod tests {
         assert_eq!(lag(&[("web.refresh-interval", "7000")]), Duration::from_secs(7));
         let both = [("rest.cache.checkpoint-statistics.timeout", "1 s"), ("web.refresh-interval", "9 s")];
         assert_eq!(lag(&both), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn tls_has_a_legacy_option_before_flink_2() {
+        let tls = |entries: &[(&str, &str)]| {
+            let conf: FlinkConf = entries.iter().copied().collect();
+            rest_endpoint(&conf).unwrap().tls
+        };
+        let (one, two) = (("$internal.flink.version", "v1_20"), ("$internal.flink.version", "v2_0"));
+        let legacy = ("security.ssl.enabled", "true");
+        assert!(!tls(&[one]));
+        assert!(tls(&[one, legacy]));
+        assert!(!tls(&[two, legacy]));
+        assert!(!tls(&[one, legacy, ("security.ssl.rest.enabled", "false")]));
+        assert!(tls(&[two, ("security.ssl.rest.enabled", "true")]));
+        assert!(!tls(&[one, ("security.ssl.internal.enabled", "true")]));
     }
 
     #[test]

@@ -163,7 +163,7 @@ pub struct FlinkCluster {
     pub name: String,
     /// `rest.port`; 8081 by default.
     pub rest_port: u16,
-    /// Whether `security.ssl.rest.enabled` is on.
+    /// Whether it speaks TLS: see `flink_conf::rest_endpoint`.
     pub tls: bool,
 }
 

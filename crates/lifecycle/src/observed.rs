@@ -270,6 +270,8 @@ pub struct FlinkFailure {
     pub since: Timestamp,
     /// Whether nobody answered (refused, reset, name unknown, too late, 503), rather than an answer that says no.
     pub unreachable: bool,
+    /// Whether TLS failed: somebody has to look after certificates, here or there.
+    pub untrusted: bool,
     /// For a person to read.
     pub message: String,
 }

@@ -10,7 +10,7 @@ use flink_conf::option::Key;
 use serde_json::{Map, Value};
 
 use crate::input::ClusterInput;
-use crate::pod_template::{self, ArrayMerge, ExtraResources, Layers};
+use crate::pod_template::{self, ArrayMerge, ExtraResources, Layers, StartupProbe};
 use crate::{BuildError, options};
 
 const MERGE_BY_NAME: Key = Key::new("kubernetes.operator.pod-template.merge-arrays-by-name");
@@ -28,9 +28,19 @@ pub(crate) fn job_manager(input: &ClusterInput<'_>) -> Result<Option<Map<String,
     let mut template = merged(input, component, "spec.jobManager.podTemplate")?;
     // In the node's network the container has no port of the probe's name, and Flink takes any free port.
     if options::flag(input.conf, STARTUP_PROBE, true)? && !options::host_network(input.conf)? {
-        pod_template::add_startup_probe(template.get_or_insert_with(Map::new));
+        let probe = startup_probe(input.conf)?;
+        pod_template::add_startup_probe(template.get_or_insert_with(Map::new), probe);
     }
     Ok(template)
+}
+
+/// Flink redirects a plain request to `https`. The kubelet takes that for success if the redirect goes to another host,
+/// and else follows it. With HA a JobManager goes by its pod's address, so that the redirect is followed; where it asks
+/// for a certificate, which the kubelet has not got, only the port itself can be probed.
+fn startup_probe(conf: &FlinkConf) -> Result<StartupProbe, BuildError> {
+    let closed =
+        flink_conf::rest_asks_for_certificates(conf)? && flink_conf::is_high_availability_active(conf);
+    Ok(if closed { StartupProbe::OpenPort } else { StartupProbe::Answer })
 }
 
 /// The TaskManagers' template, if anything asks for one.

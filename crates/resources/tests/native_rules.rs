@@ -275,6 +275,24 @@ fn a_probe_of_the_users_stays() {
 }
 
 #[test]
+fn the_port_is_probed_where_the_kubelet_would_need_a_certificate() {
+    let probed = |mutual: &str, ha: &str| {
+        let options = json!({
+            "security.ssl.rest.enabled": "true",
+            "security.ssl.rest.authentication-enabled": mutual,
+            "high-availability.type": ha,
+            "high-availability.storageDir": "file:///ha",
+        });
+        let cluster = with_options(&options);
+        let probe = main_container(&cluster)["startupProbe"].as_object().unwrap();
+        ["httpGet", "tcpSocket"].map(|handler| probe.contains_key(handler))
+    };
+    assert_eq!(probed("true", "kubernetes"), [false, true]);
+    assert_eq!(probed("true", "NONE"), [true, false]);
+    assert_eq!(probed("false", "kubernetes"), [true, false]);
+}
+
+#[test]
 fn files_of_the_operator() {
     let mut files = OperatorFiles::default();
     files.hadoop.insert("core-site.xml".into(), "<c/>".into());

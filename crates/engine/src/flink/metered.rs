@@ -33,6 +33,7 @@ fn result(answer: &Result<RestResponse, TransportError>) -> &'static str {
             _ => "server_error",
         },
         Err(TransportError::NotSent(_) | TransportError::Lost(_)) => "unreachable",
+        Err(TransportError::Untrusted(_)) => "untrusted",
         Err(TransportError::TimedOut { .. }) => "timeout",
         Err(TransportError::Truncated { .. } | TransportError::TooLarge { .. }) => "malformed",
         Err(TransportError::Unsendable(_)) => "unsendable",

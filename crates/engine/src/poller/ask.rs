@@ -29,19 +29,22 @@ const EXCEPTIONS: u32 = 20;
 pub(super) struct Failure {
     /// Whether nobody answered, rather than an answer that says no.
     pub(super) unreachable: bool,
+    /// Whether TLS failed.
+    pub(super) untrusted: bool,
     pub(super) message: String,
 }
 
 impl From<&FlinkError> for Failure {
     fn from(error: &FlinkError) -> Self {
-        Self { unreachable: error.is_no_answer(), message: error.to_string() }
+        let untrusted = matches!(error, FlinkError::Untrusted { .. });
+        Self { unreachable: error.is_no_answer(), untrusted, message: error.to_string() }
     }
 }
 
 impl Failure {
     /// What is wrong before anything is sent.
     fn unsendable(message: String) -> Self {
-        Self { unreachable: false, message }
+        Self { unreachable: false, untrusted: false, message }
     }
 }
 
@@ -177,7 +180,7 @@ impl Poll<'_> {
         match asked {
             Err(Unanswered::TooSlow) => {
                 let message = "Flink answers too slowly".to_owned();
-                Err(Failure { unreachable: true, message })
+                Err(Failure { unreachable: true, untrusted: false, message })
             }
             Err(Unanswered::Flink(error)) if error.is_no_answer() => Err(Failure::from(&error)),
             Ok(()) | Err(Unanswered::Flink(_)) => Ok(()),

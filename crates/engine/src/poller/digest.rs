@@ -12,7 +12,7 @@ use super::ask::STATE_SIZE;
 /// of running tasks as long as the job counts as equally far. They are used when a decision is made for another reason.
 pub(super) fn of(view: &FlinkView) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let failing = view.failure.as_ref().map(|failure| failure.unreachable);
+    let failing = view.failure.as_ref().map(|failure| (failure.unreachable, failure.untrusted));
     failing.hash(&mut hasher);
     // While nobody answers, the last answer is the old one.
     if failing.is_none()

@@ -193,8 +193,8 @@ impl State {
                 let lasts = at.duration_since(since).unsigned_abs() >= plan.timeout;
                 lasting = lasts && !known.failure_told;
                 known.failure_told |= lasts;
-                known.view.failure =
-                    Some(FlinkFailure { since, unreachable: failure.unreachable, message: failure.message });
+                let ask::Failure { unreachable, untrusted, message } = failure;
+                known.view.failure = Some(FlinkFailure { since, unreachable, untrusted, message });
             }
         }
         let digest = digest::of(&known.view);

@@ -19,6 +19,7 @@ struct Flinks {
     clock: Arc<TestClock>,
     answers: Mutex<HashMap<String, (u16, Value)>>,
     down: Mutex<bool>,
+    untrusted: Mutex<bool>,
     slow: Mutex<Duration>,
     asked: Mutex<Vec<String>>,
     limits: Mutex<Vec<Duration>>,
@@ -32,6 +33,9 @@ impl Transport for Flinks {
         self.clock.pass(*self.slow.lock().unwrap());
         if *self.down.lock().unwrap() {
             return Err(TransportError::NotSent("refused".to_owned()));
+        }
+        if *self.untrusted.lock().unwrap() {
+            return Err(TransportError::Untrusted("expired".to_owned()));
         }
         let answers = self.answers.lock().unwrap();
         let path = request.path.split('?').next().unwrap_or_default();
@@ -103,6 +107,7 @@ impl Bench {
             clock: clock.clone(),
             answers: Mutex::default(),
             down: Mutex::default(),
+            untrusted: Mutex::default(),
             slow: Mutex::default(),
             asked: Mutex::default(),
             limits: Mutex::default(),
@@ -231,6 +236,20 @@ async fn a_changed_job_is_news() {
     bench.flinks.job_is("RESTARTING", 0);
     assert_eq!(bench.poll().await, Some(true));
     assert_eq!(bench.poll().await, Some(false));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_trusted_is_another_kind_of_silence() {
+    let bench = Bench::new();
+    bench.poller.set_plan(&key(), Some(plan(vec![])));
+    *bench.flinks.down.lock().unwrap() = true;
+    bench.poll().await;
+    assert!(!bench.view().failure.unwrap().untrusted);
+    *bench.flinks.down.lock().unwrap() = false;
+    *bench.flinks.untrusted.lock().unwrap() = true;
+    assert_eq!(bench.poll().await, Some(true));
+    let failure = bench.view().failure.unwrap();
+    assert!(failure.untrusted && failure.unreachable && failure.message.ends_with("expired"), "{failure:?}");
 }
 
 #[tokio::test]

@@ -19,9 +19,13 @@ use crate::error::ConfError;
 use crate::high_availability::HighAvailability;
 use crate::operator_defaults::OperatorDefaults;
 use crate::option::{internal, kubernetes, process, state};
+use crate::reading;
 
 pub use session_job::session_job;
 
+/// Cipher suites of REST with TLS where nobody has chosen any: Flink's default from 2.0 on. The one before,
+/// `TLS_RSA_WITH_AES_128_CBC_SHA`, has no forward secrecy; our client and new Java versions do not know it.
+const TLS_ALGORITHMS: &str = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
 /// Annotation on the JobManager with the generation of the FlinkDeployment it was made for.
 const GENERATION_ANNOTATION: &str = api::names::ANNOTATION_GENERATION;
 
@@ -114,6 +118,9 @@ fn of_spec(
     // Jobs are cancelled through the custom resource, not by accident in the web UI.
     conf.set_if_absent(process::WEB_CANCEL, "false");
     conf.set(internal::FLINK_VERSION.name, version.as_str());
+    if version < FlinkVersion::V2_0 && reading::rest_tls(&conf)? {
+        conf.set_if_absent(process::TLS_ALGORITHMS, TLS_ALGORITHMS);
+    }
     job::apply_defaults(&mut conf, &identity.name, spec);
     apply_image(&mut conf, version, spec);
     component::apply_job_manager(&mut conf, version, spec)?;

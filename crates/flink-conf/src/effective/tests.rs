@@ -243,3 +243,16 @@ fn names_are_forced() {
         assert_eq!(conf.get(key), Some(expected), "{key}");
     }
 }
+
+#[test]
+fn old_flink_with_tls_gets_cipher_suites_that_our_client_knows() {
+    let algorithms = |version: &str, options: Value| {
+        value_of("security.ssl.algorithms", json!({"flinkVersion": version, "flinkConfiguration": options}))
+    };
+    let tls = json!({"security.ssl.rest.enabled": "true"});
+    assert!(algorithms("v1_20", tls.clone()).unwrap().starts_with("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,"));
+    assert_eq!(algorithms("v2_0", tls), None);
+    assert_eq!(algorithms("v1_20", json!({})), None);
+    let chosen = json!({"security.ssl.enabled": true, "security.ssl.algorithms": "X"});
+    assert_eq!(algorithms("v1_20", chosen).as_deref(), Some("X"));
+}

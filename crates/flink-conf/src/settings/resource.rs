@@ -162,7 +162,7 @@ pub struct OperatorSettings {
     /// `rest.port` of the configuration that was read, default 8081. A running cluster has that of the
     /// spec it was deployed with: see [`crate::rest_endpoint`].
     pub rest_port: u16,
-    /// `security.ssl.rest.enabled` of the configuration that was read, default false.
+    /// Whether REST speaks TLS by the configuration that was read, default false: see [`crate::rest_endpoint`].
     pub rest_tls: bool,
     /// `execution.checkpointing.timeout` of the configuration that was read, default 10 min: how long
     /// Flink tries to take a savepoint.

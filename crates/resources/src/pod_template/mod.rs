@@ -75,20 +75,36 @@ impl Layers<'_> {
     }
 }
 
+/// What a JobManager has to do to pass its startup probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartupProbe {
+    /// Answer a request to its REST API, as with the Java operator.
+    Answer,
+    /// Listen on the REST API's port.
+    OpenPort,
+}
+
 /// Adds the startup probe that keeps a JobManager from being ready before its REST API answers, unless the template
 /// has one already. Option `kubernetes.operator.jm-deployment.startup.probe.enabled`, on by default.
 ///
 /// It never fails the container: a JobManager may take any time to start.
-pub fn add_startup_probe(template: &mut Map<String, Value>) {
+pub fn add_startup_probe(template: &mut Map<String, Value>, probe: StartupProbe) {
     let container = main_container(template);
     if container.contains_key("startupProbe") {
         return;
     }
-    let probe = json!({
-        "failureThreshold": i32::MAX,
-        "httpGet": {"path": "/config", "port": names::PORT_REST},
-        "periodSeconds": 1,
-    });
+    let probe = match probe {
+        StartupProbe::Answer => json!({
+            "failureThreshold": i32::MAX,
+            "httpGet": {"path": "/config", "port": names::PORT_REST},
+            "periodSeconds": 1,
+        }),
+        StartupProbe::OpenPort => json!({
+            "failureThreshold": i32::MAX,
+            "periodSeconds": 1,
+            "tcpSocket": {"port": names::PORT_REST},
+        }),
+    };
     container.insert("startupProbe".to_owned(), probe);
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 mod application;
 mod broken_image;
+mod certificates;
 mod deletion;
 mod examples;
 pub(crate) mod expectations;
@@ -20,6 +21,7 @@ pub(crate) mod space;
 pub(crate) mod specs;
 mod standalone;
 pub(crate) mod stateful;
+mod tls;
 mod upgrade;
 
 use std::path::PathBuf;
@@ -122,6 +124,7 @@ const ALL: &[Scenario] = &[
     scenario!("jobmanager-deployment-deleted", lost_jobmanager::deployment, "its Deployment deleted by hand"),
     scenario!("deletion", deletion::of_a_running_job, "what belongs to the cluster goes, nothing else"),
     scenario!("early-deletion", deletion::before_stable, "deleted while starting, broken, invalid"),
+    scenario!(alone long "tls", tls::run, "TLS with and without client certificates; new certificates; both versions"),
     scenario!(alone "operator-killed", operator_killed::run, "SIGKILL in the middle of deployments"),
     scenario!(alone long "operator-killed-in-upgrades", stateful::operator_killed, "SIGKILL in ten upgrades with state"),
 ];

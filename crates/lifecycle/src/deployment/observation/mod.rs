@@ -47,6 +47,14 @@ impl<'a> Pass<'a> {
             }
         }
         self.clear_error_when_healthy();
+        self.tell_of_distrust();
+    }
+
+    /// A connection that one side's certificates prevent does not come about by waiting.
+    fn tell_of_distrust(&mut self) {
+        if let Some(failure) = self.observed.flink.failure.as_ref().filter(|failure| failure.untrusted) {
+            self.fail_once(class::RECONCILIATION, Reason::Error, &failure.message);
+        }
     }
 
     /// The newest answer of the cluster that runs now, and not of before the step that is under way.

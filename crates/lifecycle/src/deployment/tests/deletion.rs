@@ -72,7 +72,12 @@ const STAGES: [Stage; 12] = [
     }),
     ("silent", |world| {
         world.becomes_stable();
-        let failure = FlinkFailure { since: world.now, unreachable: true, message: "refused".to_owned() };
+        let failure = FlinkFailure {
+            since: world.now,
+            unreachable: true,
+            untrusted: false,
+            message: "refused".to_owned(),
+        };
         world.observed.flink.failure = Some(failure);
         world.pass();
     }),
@@ -390,7 +395,8 @@ fn a_session_cluster_waits_for_jobs_that_nobody_manages() {
 #[test]
 fn w_36_a_failed_query_is_not_no_jobs() {
     let mut world = with_unmanaged_job(&[]);
-    let failure = FlinkFailure { since: world.now, unreachable: true, message: "refused".to_owned() };
+    let failure =
+        FlinkFailure { since: world.now, unreachable: true, untrusted: false, message: "refused".to_owned() };
     world.observed.flink.failure = Some(failure.clone());
     world.pass();
     assert_eq!(world.condition("Deleting").unwrap().0, "RunningJobs", "what it said last counts");

@@ -121,7 +121,8 @@ fn a_foreign_deployment_is_left_alone() {
 #[test]
 fn a_silent_job_manager_is_noticed_after_its_grace_only() {
     let mut world = World::stable(application("stateless"));
-    let failure = FlinkFailure { since: world.now, unreachable: true, message: "refused".to_owned() };
+    let failure =
+        FlinkFailure { since: world.now, unreachable: true, untrusted: false, message: "refused".to_owned() };
     world.observed.flink.failure = Some(failure);
     world.pass();
     assert_eq!(world.status().job_manager_deployment_status, Some(Jm::Ready));
@@ -129,6 +130,22 @@ fn a_silent_job_manager_is_noticed_after_its_grace_only() {
     world.pass();
     assert_eq!(world.status().job_manager_deployment_status, Some(Jm::DeployedNotReady));
     assert_eq!(world.job_state(), Some(JobStatusState::Reconciling));
+}
+
+#[test]
+fn certificates_that_do_not_fit_are_told_once_and_forgotten_when_they_do() {
+    let mut world = World::stable(application("stateless"));
+    let message = "the JobManager's certificate has expired".to_owned();
+    let failure = FlinkFailure { since: world.now, unreachable: true, untrusted: true, message };
+    world.observed.flink.failure = Some(failure);
+    world.pass();
+    world.later(5);
+    world.pass();
+    assert!(world.error().contains("the JobManager's certificate has expired"), "{}", world.error());
+    assert_eq!(world.reasons(), ["Warning Error JobManagerDeployment"]);
+    world.observed.flink.failure = None;
+    world.pass();
+    assert_eq!(world.status().error, None);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn what_makes_a_settled_cluster_interesting() {
     let silent: Change = |world| {
         let since = world.now;
         world.observed.flink.failure =
-            Some(FlinkFailure { since, unreachable: true, message: "x".to_owned() });
+            Some(FlinkFailure { since, unreachable: true, untrusted: false, message: "x".to_owned() });
     };
     let cases: [(&str, Change, Duration); 5] = [
         ("nothing", |_| {}, SELDOM),

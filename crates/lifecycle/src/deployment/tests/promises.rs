@@ -285,6 +285,7 @@ fn a_service_that_somebody_deleted_comes_back() {
     let failure = crate::observed::FlinkFailure {
         since: world.now,
         unreachable: true,
+        untrusted: false,
         message: "no such host".to_owned(),
     };
     world.observed.flink.failure = Some(failure);

@@ -38,8 +38,12 @@ fn a_job_manager_that_has_just_come_up_is_asked_before_its_job_is_taken_from_ha_
     world.job_is(JobStatusState::Running);
     world.ha_job(true);
     let answer = world.observed.flink.answer.take();
-    world.observed.flink.failure =
-        Some(FlinkFailure { since: world.now, unreachable: true, message: "too slow".to_owned() });
+    world.observed.flink.failure = Some(FlinkFailure {
+        since: world.now,
+        unreachable: true,
+        untrusted: false,
+        message: "too slow".to_owned(),
+    });
     world.pass();
     world.change(restart(1));
     world.pass();
@@ -56,8 +60,12 @@ fn a_job_manager_that_stays_silent_is_not_waited_for_for_ever() {
     world.job_is(JobStatusState::Running);
     world.ha_job(true);
     world.observed.flink.answer = None;
-    world.observed.flink.failure =
-        Some(FlinkFailure { since: world.now, unreachable: true, message: "too slow".to_owned() });
+    world.observed.flink.failure = Some(FlinkFailure {
+        since: world.now,
+        unreachable: true,
+        untrusted: false,
+        message: "too slow".to_owned(),
+    });
     world.pass();
     world.change(restart(1));
     world.later(15);

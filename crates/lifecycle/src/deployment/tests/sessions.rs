@@ -93,7 +93,7 @@ fn w_40_unknown_is_not_none() {
     world.pass();
     assert_eq!(world.held().as_deref(), Some("JobsUnknown"));
     let since = world.now;
-    let failure = FlinkFailure { since, unreachable: true, message: "refused".to_owned() };
+    let failure = FlinkFailure { since, unreachable: true, untrusted: false, message: "refused".to_owned() };
     world.observed.flink.failure = Some(failure);
     world.later(200);
     world.pass();

@@ -42,7 +42,7 @@ fn a_silent_job_manager_has_fifteen_seconds() {
         let mut world = World::stable(application("stateless"));
         let since = world.now;
         world.observed.flink.failure =
-            Some(FlinkFailure { since, unreachable: true, message: "x".to_owned() });
+            Some(FlinkFailure { since, unreachable: true, untrusted: false, message: "x".to_owned() });
         world
     };
     at_limit(silent, 15_000, |world, passed| {
@@ -315,7 +315,7 @@ fn a_session_cluster_that_never_answers_keeps_a_change_away_for_five_minutes() {
         world.observed.flink.answer = None;
         let since = world.now;
         world.observed.flink.failure =
-            Some(FlinkFailure { since, unreachable: true, message: "x".to_owned() });
+            Some(FlinkFailure { since, unreachable: true, untrusted: false, message: "x".to_owned() });
         world.change(restart(1));
         world
     };

@@ -29,6 +29,7 @@ pub(super) const ALL: &[(&str, Case)] = &[
     ("rights that must be asked for", rights::to_be_asked_for),
     ("no rights beyond the operator's own", rights::least),
     ("values of Apache's chart", values_of_apaches_chart),
+    ("certificates", certificates),
     ("refused values", refused_values),
 ];
 
@@ -208,6 +209,32 @@ fn pod_options(helm: &Helm) -> Result<()> {
     equal(&template["annotations"]["a"], &json!("2"), "annotation of pods")
 }
 
+/// The Secret with the stores, the password, and where the operator finds them: as in Apache's chart.
+fn certificates(helm: &Helm) -> Result<()> {
+    let named = |container: &Value, list: &str, name: &str| {
+        let found = container[list].as_array().and_then(|all| all.iter().find(|one| one["name"] == name));
+        found.cloned().unwrap_or_default()
+    };
+    let volume = "flink-operator-cert-secret";
+    let without = helm.render("tls: {create: false, secretName: mine}")?;
+    equal(&named(without.pod()?, "volumes", volume), &json!(null), "volume without TLS")?;
+    let objects =
+        helm.render("tls: {create: true, secretName: mine, secretKeyRef: {name: theirs, key: word}}")?;
+    let container = objects.container()?;
+    for (variable, file) in
+        [("OPERATOR_KEYSTORE_PATH", "keystore"), ("OPERATOR_TRUSTSTORE_PATH", "truststore")]
+    {
+        let path = format!("/opt/flink/tls-cert/{file}.jks");
+        equal(&named(container, "env", variable)["value"], &json!(path), variable)?;
+    }
+    let password = json!({"secretKeyRef": {"name": "theirs", "key": "word", "optional": true}});
+    equal(&named(container, "env", "OPERATOR_KEYSTORE_PASSWORD")["valueFrom"], &password, "password")?;
+    let mount = json!({"name": volume, "mountPath": "/opt/flink/tls-cert", "readOnly": true});
+    equal(&named(container, "volumeMounts", volume), &mount, "mount")?;
+    let secret = json!({"secretName": "mine", "optional": true});
+    equal(&named(objects.pod()?, "volumes", volume)["secret"], &secret, "Secret")
+}
+
 /// What only Apache's operator has: accepted, so that a values file can be kept.
 fn values_of_apaches_chart(helm: &Helm) -> Result<()> {
     let objects = helm.render(
@@ -244,6 +271,7 @@ fn refused_values(helm: &Helm) -> Result<()> {
             "operatorHealth: {livenessProbe: {httpGet: {path: /}}}",
             "at '/operatorHealth/livenessProbe/httpGet'",
         ),
+        ("tls: {create: 'yes'}", "at '/tls/create': got string, want boolean"),
         ("logging: {framework: log4j}", "at '/logging/framework': value must be one of"),
         ("operatorPod: {labels: {a: true}}", "at '/operatorPod/labels/a': got boolean, want string"),
         ("defaultConfiguration: {flink-conf.yaml: {a: b}}", "got object, want null or string"),
