@@ -5,6 +5,7 @@ mod application;
 mod broken_image;
 mod deletion;
 pub(crate) mod expectations;
+mod ha;
 mod invalid_spec;
 pub(crate) mod ledger;
 mod lost_jobmanager;
@@ -118,6 +119,16 @@ const ALL: &[Scenario] = &[
     scenario!("jobmanager-deployment-deleted", lost_jobmanager::deployment, "its Deployment deleted by hand"),
     scenario!("deletion", deletion::of_a_running_job, "what belongs to the cluster goes, nothing else"),
     scenario!("early-deletion", deletion::before_stable, "deleted while starting, broken, invalid"),
+    scenario!(long "ha-zookeeper-1-20", ha::zookeeper::on_1_20, "a whole life with HA metadata in ZooKeeper"),
+    scenario!(long "ha-zookeeper-2-2", ha::zookeeper::on_2_2, "the same on Flink 2.2"),
+    scenario!(
+        long "ha-kills-kubernetes-1-20",
+        ha::kills::kubernetes_1_20,
+        "the leading JobManager killed at each stage of an upgrade"
+    ),
+    scenario!(long "ha-kills-kubernetes-2-2", ha::kills::kubernetes_2_2, "the same on Flink 2.2, with a standby"),
+    scenario!(long "ha-kills-zookeeper-1-20", ha::kills::zookeeper_1_20, "the same in ZooKeeper, with a standby"),
+    scenario!(long "ha-kills-zookeeper-2-2", ha::kills::zookeeper_2_2, "the same in ZooKeeper, on Flink 2.2"),
     scenario!(alone "operator-killed", operator_killed::run, "SIGKILL in the middle of deployments"),
     scenario!(alone long "operator-killed-in-upgrades", stateful::operator_killed, "SIGKILL in ten upgrades with state"),
 ];
