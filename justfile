@@ -45,6 +45,10 @@ fault-matrix *ARGS:
 scenarios *ARGS:
     e2e/scenarios {{ARGS}}
 
+# The leading JobManager killed at each stage of an upgrade: HA in Kubernetes and in ZooKeeper, Flink 1.20 and 2.2.
+ha-kills *ARGS:
+    e2e/scenarios ha-kills-kubernetes-1-20 ha-kills-kubernetes-2-2 ha-kills-zookeeper-1-20 ha-kills-zookeeper-2-2 {{ARGS}}
+
 # Memory, size, times and API requests of the operator, as a table.
 figures *ARGS:
     e2e/figures {{ARGS}}

@@ -304,6 +304,18 @@ pub mod state {
         "high-availability.storageDir",
         &["high-availability.zookeeper.storageDir", "recovery.zookeeper.storageDir"],
     );
+    /// Servers of `ZooKeeper`, `host:port` separated by commas.
+    pub const HA_ZOOKEEPER_QUORUM: Key =
+        Key::with("high-availability.zookeeper.quorum", &["recovery.zookeeper.quorum"]);
+    /// Node of `ZooKeeper` below which each cluster has its own; default `/flink`.
+    pub const HA_ZOOKEEPER_ROOT: Key =
+        Key::with("high-availability.zookeeper.path.root", &["recovery.zookeeper.path.root"]);
+    /// Node of `ZooKeeper` below a cluster's own, with the programs of its jobs; default `/jobgraphs`, from Flink 2.0 on
+    /// `/execution-plans`.
+    pub const HA_ZOOKEEPER_JOB_GRAPHS: Key = Key::with(
+        "high-availability.zookeeper.path.execution-plans",
+        &["high-availability.zookeeper.path.jobgraphs", "recovery.zookeeper.path.jobgraphs"],
+    );
     /// Port of the JobManager's RPC with HA; default 0.
     pub const HA_JOB_MANAGER_PORT: Key =
         Key::with("high-availability.jobmanager.port", &["recovery.jobmanager.port"]);

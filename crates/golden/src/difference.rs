@@ -7,6 +7,7 @@ use flink_conf::structured;
 use resources::{ATTEMPT_ANNOTATION, logging, names};
 use serde_json::{Map, Value, json};
 
+use crate::ours::ATTEMPT;
 use crate::text;
 
 /// Objects by `Kind/name`, in comparable form.
@@ -32,6 +33,7 @@ pub const LISTED: &[Difference] = &[
     Difference { id: "no probe in the node's network", apply: probe_in_host_network },
     Difference { id: "container port of REST", apply: rest_container_port },
     Difference { id: "default image", apply: default_image },
+    Difference { id: "job graphs in ZooKeeper", apply: job_graphs_in_zookeeper },
 ];
 
 /// Takes all listed differences out of both sides and names those that occurred.
@@ -201,6 +203,26 @@ fn default_image(recorded: &mut Objects, ours: &mut Objects) -> bool {
             if let Some(container) = main_container(recorded) {
                 container.insert("image".to_owned(), json!(ours));
             }
+        }
+    });
+    found
+}
+
+/// Ours end with the attempt.
+fn job_graphs_in_zookeeper(recorded: &mut Objects, ours: &mut Objects) -> bool {
+    const OPTION: &str = "high-availability.zookeeper.path.jobgraphs";
+    let mut configured = false;
+    each_configuration(recorded, |data| configured |= text::option(data, OPTION).is_some());
+    let mut found = false;
+    each_configuration(ours, |data| {
+        let node = text::option(data, OPTION);
+        let Some(node) = node.as_deref().and_then(|node| node.strip_suffix(&format!("-{ATTEMPT}"))) else {
+            return;
+        };
+        if configured || node == "/jobgraphs" {
+            found = true;
+            let node = Some(node.to_owned()).filter(|_| configured);
+            text::edit_option(data, OPTION, |_| node.clone());
         }
     });
     found

@@ -13,7 +13,7 @@ pub const OPERATOR_CONFIGURATION: &str = include_str!("operator-configuration.ya
 /// Random ids are put in as the recordings' normalising writes them.
 const UID: &str = "<UID>";
 const JOB_ID: &str = "<JOB_ID>";
-const ATTEMPT: &str = "<UUID>";
+pub(crate) const ATTEMPT: &str = "<UUID>";
 
 /// Why there are no objects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

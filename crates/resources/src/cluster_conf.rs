@@ -7,15 +7,18 @@
 use std::collections::BTreeMap;
 
 use api::{FlinkVersion, JobSpec, KubernetesDeploymentMode};
-use flink_conf::FlinkConf;
 use flink_conf::cluster_side::{self, ConfigFile};
 use flink_conf::option::{internal, job, process, state};
+use flink_conf::{FlinkConf, HighAvailability};
 
 use crate::input::{ClusterInput, ClusterKind};
 use crate::{BuildError, base, native, options, standalone};
 
 const PYTHON_MAIN_CLASSES: [&str; 2] =
     ["org.apache.flink.client.python.PythonDriver", "org.apache.flink.client.python.PythonGatewayServer"];
+/// Flink's default node of job graphs, and the option in the spelling that Flink 1.x and 2.x read.
+const JOB_GRAPHS_NODE: &str = "/jobgraphs";
+const JOB_GRAPHS_OPTION: &str = "high-availability.zookeeper.path.jobgraphs";
 const PYTHON_ARGUMENTS: [&str; 4] = ["-py", "--python", "-pym", "--pyModule"];
 
 /// Completes the deploy configuration. The operator's own options are not in the result.
@@ -79,6 +82,18 @@ fn add_attempt(conf: &mut FlinkConf, input: &ClusterInput<'_>) {
         let path = format!("{}/job-result-store/{name}/{}", directory.trim_end_matches('/'), input.attempt);
         conf.set(state::JOB_RESULT_STORE_PATH.name, path);
     }
+    if HighAvailability::of(conf) == HighAvailability::ZooKeeper {
+        add_job_graph_node(conf, input.attempt);
+    }
+}
+
+/// A node for the programs of this attempt alone. A JobManager recovers what it finds there instead of running the new
+/// program, and nobody removes what an earlier attempt left in `ZooKeeper`. The name is understood by every version.
+fn add_job_graph_node(conf: &mut FlinkConf, attempt: &str) {
+    let node = conf.text(state::HA_ZOOKEEPER_JOB_GRAPHS).unwrap_or(JOB_GRAPHS_NODE);
+    let node = format!("{}-{attempt}", node.trim_end_matches('/'));
+    conf.remove(state::HA_ZOOKEEPER_JOB_GRAPHS);
+    conf.set(JOB_GRAPHS_OPTION, node);
 }
 
 fn check_program(conf: &FlinkConf, job: &JobSpec, version: Option<FlinkVersion>) -> Result<(), BuildError> {

@@ -164,6 +164,25 @@ fn high_availability_has_no_internal_service() {
 }
 
 #[test]
+fn each_attempt_has_its_own_job_graphs_in_zookeeper() {
+    let zookeeper = |own: Value| {
+        let mut options =
+            json!({"high-availability.type": "zookeeper", "high-availability.storageDir": "s3://b/ha"});
+        for (key, value) in own.as_object().unwrap() {
+            options[key] = value.clone();
+        }
+        with_options(&options)
+    };
+    let node = "high-availability.zookeeper.path.jobgraphs";
+    assert_eq!(option(&zookeeper(json!({})), node), Some("/jobgraphs-attempt-1"));
+    // Flink 2.x prefers the newer name.
+    let newer = "high-availability.zookeeper.path.execution-plans";
+    let cluster = zookeeper(json!({newer: "/plans"}));
+    assert_eq!((option(&cluster, node), option(&cluster, newer)), (Some("/plans-attempt-1"), None));
+    assert_eq!(option(&with_options(&json!({"high-availability.type": "kubernetes"})), node), None);
+}
+
+#[test]
 fn the_recorded_state_wins_over_restore_paths_of_the_user() {
     let options =
         json!({"execution.state-recovery.path": "s3://old", "execution.savepoint.path": "s3://older"});

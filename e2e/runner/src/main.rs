@@ -12,6 +12,7 @@ mod kubernetes;
 mod namespaced;
 mod operator_pod;
 mod operator_process;
+mod pod_process;
 mod scenarios;
 mod take_over;
 mod timeline;

@@ -1,12 +1,10 @@
 //! The operator as it runs in the test bed: its pod, and its process on this machine.
 
-use std::path::Path;
-use std::{fs, process};
-
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::kubernetes::{Cluster, Kind, name, uid};
+use crate::kubernetes::{Cluster, Kind, name};
+use crate::pod_process;
 
 const SELECTOR: &str = "app.kubernetes.io/name=flink-kubernetes-operator";
 
@@ -39,34 +37,18 @@ impl OperatorPod {
         cluster.log(&self.namespace, name(pod), lines, previous).await
     }
 
-    /// The operator's process: the one in a cgroup of its pod that is not the pod's sandbox.
+    /// The operator's process.
     pub(crate) async fn process(&self, cluster: &Cluster) -> Result<u32> {
         let pod = self.ready(cluster).await?.context("the operator is not ready")?;
-        let group = format!("pod{}", uid(&pod));
-        for entry in fs::read_dir("/proc")? {
-            let path = entry?.path();
-            let pid = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-            if let Some(pid) = pid
-                && runs_operator(&path, &group)
-            {
-                return Ok(pid);
-            }
-        }
-        bail!("no process of pod {}: does it run on this machine?", name(&pod))
+        let found = pod_process::find(&pod, |command| command.starts_with(b"/flink-operator"))?;
+        found.with_context(|| format!("no process of pod {}: does it run on this machine?", name(&pod)))
     }
 
     /// Ends the operator as a crash does.
     pub(crate) async fn kill(&self, cluster: &Cluster) -> Result<()> {
-        let pid = self.process(cluster).await?;
-        let status = process::Command::new("kill").args(["-KILL", &pid.to_string()]).status()?;
-        if status.success() { Ok(()) } else { bail!("kill {pid}: {status}") }
+        let there = pod_process::kill(self.process(cluster).await?)?;
+        if there { Ok(()) } else { bail!("the operator has ended by itself") }
     }
-}
-
-/// A process may end while it is looked at: then it is not the one.
-fn runs_operator(process: &Path, group: &str) -> bool {
-    let in_pod = fs::read_to_string(process.join("cgroup")).is_ok_and(|groups| groups.contains(group));
-    in_pod && fs::read(process.join("cmdline")).is_ok_and(|command| command.starts_with(b"/flink-operator"))
 }
 
 fn is_ready(pod: &Value) -> bool {

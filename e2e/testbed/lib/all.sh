@@ -11,6 +11,7 @@ source "$TESTBED_DIR/lib/audit.sh"
 source "$TESTBED_DIR/lib/control-plane.sh"
 source "$TESTBED_DIR/lib/node.sh"
 source "$TESTBED_DIR/lib/dns.sh"
+source "$TESTBED_DIR/lib/zookeeper.sh"
 source "$TESTBED_DIR/lib/prerequisites.sh"
 
 # The bed that a command without --name means.

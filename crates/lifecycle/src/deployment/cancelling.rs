@@ -31,6 +31,7 @@ impl Pass<'_> {
         self.job().state = Some(JobStatusState::Cancelling);
         self.begin(Operation {
             kind: Some(OperationKind::Cancelling),
+            job_start_time: self.start_time_of(&job_id),
             job_id: Some(job_id.clone()),
             generation: Some(self.generation),
             ..Operation::default()
@@ -62,13 +63,13 @@ impl Pass<'_> {
         self.look_again(self.settings.progress_check_interval);
     }
 
-    /// A job that goes on was never told: the call was lost with the operator that recorded it.
+    /// A job that goes on was never told: the call was lost with the operator that recorded it, or with the JobManager.
+    /// One that is being initialised is told when it is known what it goes on from.
     pub(super) fn repeat_lost_cancel(&mut self) {
         match self.job_state() {
             Some(
                 JobStatusState::Running
                 | JobStatusState::Created
-                | JobStatusState::Initializing
                 | JobStatusState::Failing
                 | JobStatusState::Restarting,
             ) if self.sight == Sight::Plain => {

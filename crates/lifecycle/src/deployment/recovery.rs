@@ -82,7 +82,7 @@ impl Pass<'_> {
         let stateless = self.wanted_mode() == UpgradeMode::Stateless;
         match self.ha() {
             Ha::Metadata(metadata) if stateless && !metadata.has_job(self.job_id()) => Some(Source::empty()),
-            Ha::Metadata(_) | Ha::Unread | Ha::Elsewhere => self.last_state_source(),
+            Ha::Metadata(_) | Ha::Unread | Ha::ZooKeeper | Ha::Elsewhere => self.last_state_source(),
             // Savepoints that are only listed are of earlier jobs.
             Ha::Off if stateless => Some(Source::path(self.recorded_path())),
             Ha::Off => {

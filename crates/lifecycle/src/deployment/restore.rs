@@ -41,7 +41,9 @@ pub(super) enum Ha<'a> {
     Off,
     /// It is on, and could not be read now.
     Unread,
-    /// It is on, in a store that the operator cannot look into.
+    /// In `ZooKeeper`, which the operator does not look into.
+    ZooKeeper,
+    /// Where only a class of the user's knows.
     Elsewhere,
     /// In ConfigMaps.
     Metadata(&'a HaMetadata),
@@ -55,13 +57,23 @@ impl<'a> Pass<'a> {
         match conf.map_or(HighAvailability::None, |conf| HighAvailability::of(&conf)) {
             HighAvailability::None => Ha::Off,
             HighAvailability::Kubernetes => observed.ha.as_ref().map_or(Ha::Unread, Ha::Metadata),
-            HighAvailability::ZooKeeper | HighAvailability::Custom => Ha::Elsewhere,
+            HighAvailability::ZooKeeper => Ha::ZooKeeper,
+            HighAvailability::Custom => Ha::Elsewhere,
         }
     }
 
     /// Whether Flink has written down that the recorded job goes on.
     pub(super) fn has_ha_job(&self) -> bool {
         matches!(self.ha(), Ha::Metadata(metadata) if metadata.has_job(self.job_id()))
+    }
+
+    /// Whether metadata in `ZooKeeper` leads to the newest state of the recorded job: Flink writes a checkpoint down there
+    /// before it tells of it, and also the one that it was restored from.
+    pub(super) fn has_checkpoint_in_zookeeper(&self) -> bool {
+        let checkpoints = self.answer().and_then(|answer| answer.checkpoints.as_ref());
+        matches!(self.ha(), Ha::ZooKeeper)
+            && checkpoints
+                .is_some_and(|all| Some(all.job_id.as_str()) == self.job_id() && !all.completed.is_empty())
     }
 
     /// The upgrade mode that the user wants to count now. A rollback keeps the state of what failed, whatever mode the
@@ -169,7 +181,7 @@ impl<'a> Pass<'a> {
                 return None;
             }
             // The marker makes Flink fail where it finds nothing.
-            Ha::Elsewhere => return Some(Source::ha_metadata()),
+            Ha::ZooKeeper | Ha::Elsewhere => return Some(Source::ha_metadata()),
             Ha::Off => {
                 self.ask_for_manual_restore(Reason::RestoreFailed);
                 return None;

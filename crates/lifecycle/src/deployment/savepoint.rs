@@ -42,7 +42,7 @@ impl Pass<'_> {
     }
 
     /// When Flink says that the job has started: another time is another JobManager.
-    fn start_time_of(&self, job_id: &str) -> Option<i64> {
+    pub(super) fn start_time_of(&self, job_id: &str) -> Option<i64> {
         let jobs = self.answer().map(|answer| answer.jobs.as_slice()).unwrap_or_default();
         let listed = jobs.iter().find(|job| job.job_id == job_id).map(|job| job.start_time);
         listed.or_else(|| self.status.job_status.as_ref()?.start_time.as_deref()?.parse().ok())

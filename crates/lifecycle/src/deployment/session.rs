@@ -85,7 +85,7 @@ impl Pass<'_> {
             let recoverable = match self.ha() {
                 Ha::Metadata(metadata) => !metadata.job_graphs.is_empty(),
                 Ha::Unread => true,
-                Ha::Off | Ha::Elsewhere => false,
+                Ha::Off | Ha::ZooKeeper | Ha::Elsewhere => false,
             };
             return if recoverable && !self.is_given_up() {
                 JobsOnCluster::Unknown

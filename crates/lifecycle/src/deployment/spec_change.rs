@@ -112,6 +112,10 @@ impl Pass<'_> {
         let input = self.upgrade_input(self.wanted_mode());
         match upgrade::plan(&input) {
             Plan::Go(Stop::Savepoint, _) if self.waits_before_next_savepoint() => self.keep_running(),
+            Plan::Go(Stop::Cancel, _) if self.is_recovering() => {
+                self.hold("WaitingForJob", waiting_for(&input));
+                self.keep_running();
+            }
             Plan::Go(stop, restore) => self.stop_job(stop, restore),
             Plan::Wait { exclusive } => {
                 self.hold("WaitingForJob", waiting_for(&input));
@@ -128,6 +132,12 @@ impl Pass<'_> {
             }
             Plan::ManualRestore => self.ask_for_manual_restore(Reason::UpgradeFailed),
         }
+    }
+
+    /// A job that ran before and is being initialised again by another JobManager. Cancelled now, it would end without
+    /// telling which checkpoint it was about to go on from.
+    fn is_recovering(&self) -> bool {
+        self.job_state() == Some(JobStatusState::Initializing) && self.is_stable()
     }
 
     /// A JobManager that has just come up will say in a moment whether a savepoint can be taken; until then nothing else
@@ -178,8 +188,8 @@ impl Pass<'_> {
             job: self.job_state(),
             job_manager: self.job_manager_status(),
             job_lost: self.sight == Sight::Lost,
-            ha_metadata: self.has_ha_job(),
-            ha_elsewhere: matches!(self.ha(), Ha::Elsewhere),
+            ha_metadata: self.has_ha_job() || self.has_checkpoint_in_zookeeper(),
+            ha_elsewhere: matches!(self.ha(), Ha::ZooKeeper | Ha::Elsewhere),
             ha_kept: configured(&running) && configured(&wanted),
             version_changes: deployed_version != self.spec.flink_version,
             savepoint_directory: running.as_ref().and_then(flink_conf::savepoint_directory).is_some(),

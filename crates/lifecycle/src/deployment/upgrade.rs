@@ -204,8 +204,9 @@ fn application(input: &UpgradeInput, ha_allowed: bool) -> Plan {
     if input.job_manager != Missing && input.never_started {
         return Plan::DeleteNeverStarted;
     }
-    let gone = matches!(input.job_manager, Missing | Error) || input.job_lost;
-    if gone && !input.ha_metadata && !input.ha_elsewhere {
+    let gone = matches!(input.job_manager, Missing | Error) && !input.ha_elsewhere;
+    // A JobManager that answers has looked for metadata, wherever it may be.
+    if (gone || input.job_lost) && !input.ha_metadata {
         return Plan::ManualRestore;
     }
     Plan::Wait { exclusive: false }

@@ -46,6 +46,15 @@ async fn checkpoint_ha(space: &Space) -> Result<()> {
     let cluster = apply(space, "checkpoint-ha").await?;
     let job = |deployment: &Value| text(deployment, "/status/jobStatus/jobId").to_owned();
     let before = job(&space.deployment(&cluster).await?);
+    // Without a checkpoint there is nothing to go on from.
+    space
+        .until("a checkpoint", TO_NOTICE, async || {
+            let path = format!("/jobs/{before}/checkpoints");
+            let counts = space.cluster.ask_flink(&space.name, &cluster, &path).await?["counts"].take();
+            let done = counts["completed"].as_u64() > Some(0);
+            Ok(if done { Look::Done(()) } else { Look::NotYet(counts.to_string()) })
+        })
+        .await?;
     space.change(&cluster, json!({"restartNonce": 1})).await?;
     ensure!(job(&stable(space, &cluster).await?) == before, "the job was not taken from HA metadata");
     remove(space, &cluster).await

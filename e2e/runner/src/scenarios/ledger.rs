@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::space::{Look, Space};
 
@@ -27,13 +27,22 @@ impl Ledger {
 
     /// Judges a file. Fails if elements were lost or counted twice.
     pub(crate) fn of_file(file: &Path) -> Result<Self> {
+        let (ledger, finding) = Self::judge(file)?;
+        match finding {
+            None => Ok(ledger),
+            Some(finding) => bail!("the ledger {} is wrong: {ledger} {finding}", file.display()),
+        }
+    }
+
+    /// The numbers of a file, and what is wrong with it.
+    pub(crate) fn judge(file: &Path) -> Result<(Self, Option<String>)> {
         let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("../job/check");
         let output = Command::new(check).arg(file).output()?;
         let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "the ledger {} is wrong: {stdout} {stderr}", file.display());
         let pairs = stdout.split_whitespace().filter_map(|pair| pair.split_once('='));
         let number = |(key, value): (&str, &str)| Some((key.to_owned(), value.parse().ok()?));
-        Ok(Self(pairs.filter_map(number).collect()))
+        let ledger = Self(pairs.filter_map(number).collect());
+        Ok((ledger, Some(stderr.into_owned()).filter(|_| !output.status.success())))
     }
 
     pub(crate) fn number(&self, key: &str) -> Result<u64> {

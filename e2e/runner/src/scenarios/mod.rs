@@ -7,6 +7,7 @@ mod certificates;
 mod deletion;
 mod examples;
 pub(crate) mod expectations;
+mod ha;
 mod ingress;
 mod invalid_spec;
 pub(crate) mod ledger;
@@ -125,6 +126,16 @@ const ALL: &[Scenario] = &[
     scenario!("deletion", deletion::of_a_running_job, "what belongs to the cluster goes, nothing else"),
     scenario!("early-deletion", deletion::before_stable, "deleted while starting, broken, invalid"),
     scenario!(alone long "tls", tls::run, "TLS with and without client certificates; new certificates; both versions"),
+    scenario!(long "ha-zookeeper-1-20", ha::zookeeper::on_1_20, "a whole life with HA metadata in ZooKeeper"),
+    scenario!(long "ha-zookeeper-2-2", ha::zookeeper::on_2_2, "the same on Flink 2.2"),
+    scenario!(
+        long "ha-kills-kubernetes-1-20",
+        ha::kills::kubernetes_1_20,
+        "the leading JobManager killed at each stage of an upgrade"
+    ),
+    scenario!(long "ha-kills-kubernetes-2-2", ha::kills::kubernetes_2_2, "the same on Flink 2.2, with a standby"),
+    scenario!(long "ha-kills-zookeeper-1-20", ha::kills::zookeeper_1_20, "the same in ZooKeeper, with a standby"),
+    scenario!(long "ha-kills-zookeeper-2-2", ha::kills::zookeeper_2_2, "the same in ZooKeeper, on Flink 2.2"),
     scenario!(alone "operator-killed", operator_killed::run, "SIGKILL in the middle of deployments"),
     scenario!(alone long "operator-killed-in-upgrades", stateful::operator_killed, "SIGKILL in ten upgrades with state"),
 ];

@@ -19,6 +19,9 @@ pub(crate) const TO_STABLE: u64 = 240;
 /// Longest time for Kubernetes to remove something, or for the operator to notice something, seconds.
 pub(crate) const TO_NOTICE: u64 = 90;
 
+/// Longest time for one look: a JobManager that is killed may leave a question open.
+const TO_LOOK: Duration = Duration::from_secs(20);
+
 /// A look at something that is awaited.
 pub(crate) enum Look<T> {
     /// It is there.
@@ -123,10 +126,11 @@ impl Space {
     ) -> Result<T> {
         let began = Instant::now();
         loop {
-            let instead = match look().await {
-                Ok(Look::Done(result)) => return Ok(result),
-                Ok(Look::NotYet(instead)) => instead,
-                Err(error) => format!("{error:#}"),
+            let instead = match tokio::time::timeout(TO_LOOK, look()).await {
+                Ok(Ok(Look::Done(result))) => return Ok(result),
+                Ok(Ok(Look::NotYet(instead))) => instead,
+                Ok(Err(error)) => format!("{error:#}"),
+                Err(_) => format!("no answer within {} s", TO_LOOK.as_secs()),
             };
             if began.elapsed() > Duration::from_secs(seconds) {
                 bail!("not within {seconds} s: {what}; instead: {instead}");
@@ -183,7 +187,7 @@ pub(crate) fn nothing(left: usize) -> Look<()> {
 }
 
 /// The status of a FlinkDeployment in one line.
-fn state(deployment: &Value) -> String {
+pub(crate) fn state(deployment: &Value) -> String {
     let status = &deployment["status"];
     let word = |pointer: &str| match text(status, pointer) {
         "" => "-".to_owned(),

@@ -38,7 +38,7 @@ impl Mode {
         }
     }
 
-    fn upgrade_mode(self) -> &'static str {
+    pub(crate) fn upgrade_mode(self) -> &'static str {
         match self {
             Self::Stateless => "stateless",
             Self::Savepoint => "savepoint",

@@ -6,10 +6,11 @@
 //! | session jobs | FlinkSessionJobs and jobs on a session cluster, as configured | until the user acts; for an answer of the JobManager: `resource.cleanup.timeout` |
 //! | savepoint | a savepoint of the job, if configured | three tries of `execution.checkpointing.timeout`, and as long for a job that does not run |
 //! | cluster | the Deployment and its pods | `resource.cleanup.timeout` from its deletion on |
-//! | metadata | ConfigMaps with HA metadata | as long again, counted from the beginning of the stage before |
+//! | metadata | ConfigMaps with HA metadata (what is elsewhere is named, see `leftovers`) | as long again, counted from the beginning of the stage before |
 //!
 //! (options without `kubernetes.operator.`)
 
+mod leftovers;
 mod savepoint;
 mod session_jobs;
 
@@ -58,8 +59,7 @@ impl Pass<'_> {
 
     fn announce_deletion(&mut self) {
         self.set_deleting();
-        let event = EventRecord::normal(Reason::Cleanup, Component::Operator, "Cleaning up FlinkDeployment");
-        self.event(event.once("Cleanup"));
+        self.announce_with_leftovers();
         if let Some(failure) = &self.observed.failure {
             let message = format!("{}: {}", failure.action, failure.message);
             let event = EventRecord::warning(Reason::CleanupFailed, Component::Operator, message);

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use api::UpgradeMode;
 
-use super::super::pass::Pass;
+use super::super::pass::{Pass, Stage};
 use super::super::restore::LAST_STATE_MARKER;
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::{CompletedCheckpoint, FlinkAnswer, JobOverview};
 
 /// What Flink says instead of the path of a checkpoint that nobody else can read.
 const NOT_ADDRESSABLE: &str = "<checkpoint-not-externally-addressable>";
+
+/// What that means, and what helps the next time.
+const NOTHING_TO_RESTORE: &str = "so nothing can be restored. Set execution.checkpointing.dir to storage that outlives \
+                                  the JobManager";
 
 /// How long a JobManager may keep to itself what the last checkpoint of an ended job is. It then counts as unknown, so
 /// that the job's end does not stay hidden.
@@ -26,9 +30,18 @@ impl Pass<'_> {
             if waited.is_none_or(|waited| waited < PATIENCE) {
                 return false;
             }
-            self.state_is_out_of_reach("its JobManager does not say which checkpoint was its last");
+            self.state_is_out_of_reach(&format!(
+                "its JobManager does not say which checkpoint was its last, {NOTHING_TO_RESTORE}"
+            ));
             return true;
         };
+        if checkpoints.completed.is_empty() && self.was_run_by_another_job_manager(job) {
+            self.state_is_out_of_reach(
+                "so has the JobManager that ran it, which alone knew its last checkpoint or savepoint. It is the newest in \
+                 the directory of checkpoints or of savepoints",
+            );
+            return true;
+        }
         // If it took none, and was not restored from anything that its JobManager knows of, then what it was started from
         // is still the newest.
         if let Some(newest) = checkpoints.newest() {
@@ -37,9 +50,32 @@ impl Pass<'_> {
         true
     }
 
+    /// A JobManager that comes up when its job has ended finds the result of the job, and lists a job without tasks and
+    /// checkpoints. So does one whose job ends before it has any; then there is no other JobManager that has run it.
+    fn was_run_by_another_job_manager(&self, job: &JobOverview) -> bool {
+        if job.tasks_total > 0 {
+            return false;
+        }
+        match self.stage() {
+            Stage::Stopping | Stage::Cancelling => {
+                self.operation().job_start_time.is_some_and(|start| start != job.start_time)
+            }
+            // It was seen to run.
+            Stage::Deployed => self.is_stable(),
+            Stage::Fresh
+            | Stage::Deploying
+            | Stage::Restarting
+            | Stage::Withdrawing
+            | Stage::Stopped
+            | Stage::Suspended => false,
+        }
+    }
+
     fn record_path(&mut self, newest: &CompletedCheckpoint) {
         if newest.external_path == NOT_ADDRESSABLE {
-            self.state_is_out_of_reach("its last checkpoint is not externally addressable");
+            self.state_is_out_of_reach(&format!(
+                "its last checkpoint is not externally addressable, {NOTHING_TO_RESTORE}"
+            ));
         } else if newest.discarded {
             // A job that finished needs no state: only a restart would, and is told then.
             self.job().upgrade_savepoint_path = Some(LAST_STATE_MARKER.to_owned());
@@ -56,8 +92,7 @@ impl Pass<'_> {
             return;
         }
         let message = format!(
-            "The job has ended and {why}, so nothing can be restored. Remedy: set execution.checkpointing.dir to storage \
-             that outlives the JobManager, and for the next start spec.job.initialSavepointPath with a new \
+            "The job has ended and {why}. Remedy for the next start: spec.job.initialSavepointPath with a new \
              spec.job.savepointRedeployNonce, or upgradeMode stateless."
         );
         self.event(EventRecord::warning(

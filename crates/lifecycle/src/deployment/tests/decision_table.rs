@@ -102,9 +102,10 @@ const ROWS: [Row; 17] = [
     (
         "A3",
         |cell| {
-            // Ours: what is said of lost jobs (W-19), and of metadata elsewhere.
-            let nobody_knows = matches!(cell.job_manager, Jm::Missing | Jm::Error) || cell.job_lost;
-            nobody_knows && !cell.ha_metadata && !cell.ha_elsewhere
+            // Ours: what is said of lost jobs (W-19), and of metadata elsewhere, which a JobManager has looked for that
+            // answers.
+            let nobody_answers = matches!(cell.job_manager, Jm::Missing | Jm::Error) && !cell.ha_elsewhere;
+            (nobody_answers || cell.job_lost) && !cell.ha_metadata
         },
         ASK,
     ),

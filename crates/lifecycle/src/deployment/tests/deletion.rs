@@ -1,11 +1,13 @@
 //! Deletion ends, from every state, and says what it waits for.
 
+use std::collections::BTreeSet;
+
 use api::{FlinkDeployment, JobStatusState, LifecycleState};
 use serde_json::Value;
 
-use super::world::{World, application, restart, session, with, with_ha};
+use super::world::{World, application, described, restart, session, with, with_ha};
 use crate::observed::{EffectFailure, FlinkFailure, HaJob, HaMetadata, OperationResult, SessionJob};
-use crate::{FlinkRequest, Requeue};
+use crate::{EventMode, FlinkRequest, Requeue};
 
 const SAVEPOINT: (&str, &str) = ("kubernetes.operator.job.savepoint-on-deletion", "true");
 
@@ -414,4 +416,64 @@ fn a_session_cluster_whose_job_manager_is_not_up_has_no_jobs() {
     let mut world = with_unmanaged_job(&[]);
     world.job_manager().available_replicas = 0;
     assert!(wait_for_the_end(&mut world) < 60);
+}
+
+/// The Events of a deletion with `part` in the message. What is told in several passes is told once for its key.
+fn told_of(world: &mut World, part: &str) -> BTreeSet<(String, String)> {
+    wait_for_the_end(world);
+    let fits = world.events.iter().filter(|event| event.message.contains(part));
+    let once =
+        fits.inspect(|event| assert!(event.mode == EventMode::Once && event.key.is_some(), "{event:?}"));
+    once.map(|event| (described(event), event.message.clone())).collect()
+}
+
+#[test]
+fn files_of_high_availability_that_stay_are_named_once() {
+    let mut world = deleted(with_ha(application("last-state")));
+    let told = told_of(&mut world, "file:///ha");
+    assert_eq!(told.len(), 1, "{told:?}");
+    let (event, message) = told.first().unwrap();
+    assert_eq!(event, "Normal Cleanup Operator");
+    assert!(message.starts_with("Cleaning up FlinkDeployment. "), "{message}");
+    assert!(message.contains("file:///ha/app and file:///ha/job-result-store/app."), "{message}");
+    assert!(message.contains("Remedy: "), "{message}");
+    assert!(!world.was_told("CleanupFailed"), "ConfigMaps do not stay");
+}
+
+#[test]
+fn metadata_that_stays_in_zookeeper_is_named_once() {
+    let quorum = ("high-availability.zookeeper.quorum", "zk:2181");
+    for (options, remedy) in [
+        (&[quorum][..], "zkCli.sh -server zk:2181 deleteall /flink/app"),
+        (&[quorum, ("high-availability.zookeeper.path.root", "/own/")], "deleteall /own/app"),
+    ] {
+        let spec = with(with_ha(application("last-state")), &[("high-availability.type", "zookeeper")]);
+        let mut world = deleted(with(spec, options));
+        let told = told_of(&mut world, remedy);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told.first().unwrap().0, "Warning CleanupFailed Operator");
+        assert!(world.events.iter().any(|event| event.message.contains("file:///ha/app")));
+    }
+}
+
+#[test]
+fn metadata_of_a_class_of_ones_own_may_stay() {
+    let options = [("high-availability.type", "com.example.Factory")];
+    let told = told_of(&mut deleted(with(application("stateless"), &options)), "com.example.Factory");
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn nothing_is_said_to_stay_where_nothing_does() {
+    let plain = ["Cleaning up FlinkDeployment"];
+    let without = with(application("last-state"), &[("high-availability.storageDir", "file:///ha")]);
+    let mut fresh = World::new(with_ha(application("last-state")));
+    fresh.resource.metadata.finalizers = Some(vec![api::names::FINALIZER_FLINK_DEPLOYMENT.to_owned()]);
+    fresh.ask_for_deletion();
+    for mut world in [deleted(without), deleted(session()), fresh] {
+        let before = world.events.len();
+        wait_for_the_end(&mut world);
+        let told: Vec<_> = world.events[before..].iter().map(|event| event.message.as_str()).collect();
+        assert!(told.iter().all(|message| plain.contains(message)), "{told:?}");
+    }
 }

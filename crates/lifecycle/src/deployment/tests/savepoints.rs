@@ -545,3 +545,15 @@ fn a_savepoint_stands_in_the_history_once() {
     assert_eq!(paths, ["file:///sp/one", "file:///sp/two"]);
     assert_eq!(info.last_savepoint.unwrap().location.as_deref(), Some("file:///sp/two"));
 }
+
+#[test]
+fn a_savepoint_of_which_only_the_job_manager_that_ended_knew_is_asked_for() {
+    let mut world = stopping(with_ha(application("savepoint")));
+    world.job_is_known_by_its_result(JobStatusState::Finished);
+    world.stop_is(OperationResult::Unknown);
+    world.pass();
+    world.pass();
+    assert_eq!(world.created, 1);
+    assert_eq!(world.held().as_deref(), Some("ManualRestoreRequired"));
+    assert!(world.was_told("CheckpointNotFound"));
+}

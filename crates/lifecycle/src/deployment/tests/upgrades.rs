@@ -434,3 +434,112 @@ fn a_deployment_that_nobody_started_goes_in_the_state_in_which_it_was_seen() {
     assert_eq!((scale.replicas, scale.resource_version.as_deref()), (0, Some("17")));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Delete(_))));
 }
+
+/// The restored checkpoint or savepoint is not known any more; what is recorded is of an earlier start.
+fn asks_for_the_path(world: &mut World) {
+    world.pass();
+    world.pass();
+    assert_eq!(world.created, 1);
+    assert_eq!(world.known_path().as_deref(), Some(LAST_STATE_MARKER));
+    assert_eq!(world.held().as_deref(), Some("ManualRestoreRequired"));
+    assert!(world.was_told("CheckpointNotFound"));
+}
+
+fn stable_from(spec: serde_json::Value, path: &str) -> World {
+    let mut world = World::new(spec);
+    world.resource.spec.job.as_mut().unwrap().initial_savepoint_path = Some(path.to_owned());
+    world.becomes_stable();
+    world
+}
+
+#[test]
+fn a_cancel_whose_end_only_the_next_job_manager_tells_is_not_followed_by_older_state() {
+    let mut world = stable_from(application("last-state"), "file:///sp/first");
+    world.change(restart(1));
+    world.pass();
+    world.job_is_known_by_its_result(JobStatusState::Canceled);
+    asks_for_the_path(&mut world);
+}
+
+#[test]
+fn a_job_that_fails_while_the_next_job_manager_recovers_it_is_not_followed_by_older_state() {
+    let mut world = stable_from(with_ha(application("last-state")), "file:///sp/first");
+    world.job_is_known_by_its_result(JobStatusState::Failed);
+    world.pass();
+    world.change(restart(1));
+    asks_for_the_path(&mut world);
+}
+
+#[test]
+fn a_job_that_was_cancelled_before_it_had_tasks_goes_on_from_what_it_was_started_from() {
+    let mut world = World::new(application("last-state"));
+    world.resource.spec.job.as_mut().unwrap().initial_savepoint_path = Some("file:///sp/first".to_owned());
+    world.pass();
+    world.later(10);
+    world.job_is(JobStatusState::Initializing);
+    world.pass();
+    world.change(restart(1));
+    world.pass();
+    assert!(matches!(world.calls.as_slice(), [FlinkRequest::Cancel { .. }]));
+    world.job_is(JobStatusState::Canceled);
+    world.answer().jobs[0].tasks_total = 0;
+    world.pass();
+    world.pass();
+    assert_eq!(world.restored_from.last().unwrap().as_deref(), Some("file:///sp/first"));
+    assert_eq!(world.created, 2);
+}
+
+#[test]
+fn a_job_that_is_being_recovered_is_cancelled_when_it_is_known_from_what() {
+    let mut world = World::stable(application("last-state"));
+    world.later(100);
+    world.job_is(JobStatusState::Initializing);
+    world.pass();
+    world.change(restart(1));
+    world.pass();
+    assert!(world.calls.is_empty());
+    assert_eq!(world.held().as_deref(), Some("WaitingForJob"));
+    world.later(1);
+    world.job_is(JobStatusState::Created);
+    world.pass();
+    assert!(matches!(world.calls.as_slice(), [FlinkRequest::Cancel { .. }]));
+}
+
+fn in_zookeeper() -> serde_json::Value {
+    with(with_ha(application("last-state")), &[("high-availability.type", "zookeeper")])
+}
+
+#[test]
+fn metadata_in_zookeeper_is_kept_when_the_job_has_told_of_a_checkpoint() {
+    let mut world = World::stable(in_zookeeper());
+    let job = world.status().job_id().map(str::to_owned);
+    world.completed(3, "file:///cp/chk-3");
+    world.change(restart(1));
+    for _ in 0..3 {
+        world.pass();
+    }
+    assert!(world.calls.is_empty(), "nothing is cancelled: {:?}", world.calls);
+    assert_eq!(world.scaled, [0], "its JobManager ends first");
+    assert_eq!(world.created, 2);
+    assert_eq!(world.status().job_id().map(str::to_owned), job);
+    assert_eq!(world.restored_from.last().unwrap().as_deref(), Some(LAST_STATE_MARKER));
+}
+
+#[test]
+fn without_a_checkpoint_in_zookeeper_the_job_is_cancelled() {
+    let mut world = World::stable(in_zookeeper());
+    world.change(restart(1));
+    world.pass();
+    assert!(matches!(world.calls.as_slice(), [FlinkRequest::Cancel { .. }]));
+}
+
+#[test]
+fn a_job_that_is_not_in_zookeeper_any_more_either_is_asked_about() {
+    let mut world = World::stable(in_zookeeper());
+    world.later(100);
+    world.job_is_absent(61);
+    world.change(restart(1));
+    world.pass();
+    assert_eq!(world.created, 1);
+    assert_eq!(world.held().as_deref(), Some("ManualRestoreRequired"));
+}

@@ -323,6 +323,14 @@ impl World {
         answer.absent.insert(job_id, since);
     }
 
+    /// The JobManager came up when the job had ended: it knows how, and nothing else of it.
+    pub(super) fn job_is_known_by_its_result(&mut self, state: JobStatusState) {
+        self.job_is(state);
+        let job = &mut self.answer().jobs[0];
+        job.start_time += 1;
+        (job.tasks_total, job.tasks_finished) = (0, 0);
+    }
+
     pub(super) fn answer(&mut self) -> &mut FlinkAnswer {
         self.observed.flink.answer.as_mut().unwrap()
     }

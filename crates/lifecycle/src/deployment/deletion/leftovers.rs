@@ -1,0 +1,76 @@
+//! What of a deleted cluster stays because the operator does not reach it: Flink's files of high availability, and its
+//! nodes in `ZooKeeper`. It is told once, when the deletion begins, and only where there is something of the kind.
+//!
+//! Flink removes most of it when the job ends. The Java operator removes the nodes, leaves the files, and says nothing.
+
+use flink_conf::option::state;
+use flink_conf::{FlinkConf, HighAvailability};
+
+use super::super::pass::Pass;
+use crate::event::{Component, EventRecord, Reason};
+
+/// Where Flink keeps its nodes unless it is told otherwise.
+const DEFAULT_ZOOKEEPER_ROOT: &str = "/flink";
+
+impl Pass<'_> {
+    /// Tells of the deletion, and of what it leaves.
+    pub(super) fn announce_with_leftovers(&mut self) {
+        let conf = self.deployed_configuration();
+        let files = conf.as_ref().and_then(|conf| self.files_that_stay(conf));
+        let message = match files {
+            Some(files) => format!("Cleaning up FlinkDeployment. {files}"),
+            None => "Cleaning up FlinkDeployment".to_owned(),
+        };
+        self.event(EventRecord::normal(Reason::Cleanup, Component::Operator, message).once("Cleanup"));
+        if let Some(message) = conf.as_ref().and_then(|conf| self.metadata_that_stays(conf)) {
+            let event = EventRecord::warning(Reason::CleanupFailed, Component::Operator, message);
+            self.event(event.once("metadata stays"));
+        }
+    }
+
+    /// None where nothing was ever deployed, or nothing of it is ours.
+    fn deployed_configuration(&self) -> Option<FlinkConf> {
+        if self.observed.job_manager.as_ref().is_some_and(|job_manager| !job_manager.owned) {
+            return None;
+        }
+        let spec = self.deployed_spec()?;
+        super::super::build::configuration(self, &spec).ok()
+    }
+
+    fn files_that_stay(&self, conf: &FlinkConf) -> Option<String> {
+        if !HighAvailability::of(conf).is_active() {
+            return None;
+        }
+        let directory = conf.text(state::HA_STORAGE_DIR)?.trim_end_matches('/');
+        let name = self.name;
+        Some(format!(
+            "Files of its high availability may stay, since the operator does not reach them: {directory}/{name} and \
+             {directory}/job-result-store/{name}. Remedy: remove these directories when the cluster is gone, unless \
+             a cluster of this name in another namespace uses them too."
+        ))
+    }
+
+    fn metadata_that_stays(&self, conf: &FlinkConf) -> Option<String> {
+        match HighAvailability::of(conf) {
+            // ConfigMaps go with the cluster.
+            HighAvailability::None | HighAvailability::Kubernetes => None,
+            HighAvailability::ZooKeeper => {
+                let quorum = conf.text(state::HA_ZOOKEEPER_QUORUM).unwrap_or("SERVER");
+                let root = conf.text(state::HA_ZOOKEEPER_ROOT).unwrap_or(DEFAULT_ZOOKEEPER_ROOT);
+                let node = format!("{}/{}", root.trim_end_matches('/'), self.name);
+                Some(format!(
+                    "The operator does not look into ZooKeeper, so what Flink leaves in {node} stays. Remedy: when the \
+                     cluster is gone, zkCli.sh -server {quorum} deleteall {node}"
+                ))
+            }
+            HighAvailability::Custom => {
+                let class = conf.text(state::HA_TYPE).unwrap_or_default();
+                Some(format!(
+                    "The operator does not know where {class} keeps the HA metadata of the cluster, so it may stay. \
+                     Remedy: remove what belongs to {} when the cluster is gone, before another cluster has this name.",
+                    self.name
+                ))
+            }
+        }
+    }
+}

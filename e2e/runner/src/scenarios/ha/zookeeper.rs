@@ -1,0 +1,59 @@
+//! A job whose HA metadata is in ZooKeeper, where the operator does not look: its whole life.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::super::expectations::{event, is_stable, nothing_left, stable};
+use super::super::ledger::{Ledger, goes_on};
+use super::super::space::{Space, TO_STABLE};
+use super::super::specs::Flink;
+use super::super::stateful::{Mode, suspended_and_resumed, upgraded};
+use super::{Store, with_ha};
+use crate::kubernetes::{Kind, text};
+
+pub(in super::super) async fn on_1_20(space: &Space) -> Result<()> {
+    lives(space, Flink::V1_20).await
+}
+
+pub(in super::super) async fn on_2_2(space: &Space) -> Result<()> {
+    lives(space, Flink::V2_2).await
+}
+
+async fn lives(space: &Space, flink: Flink) -> Result<()> {
+    space.create(with_ha(space, "app", flink, Mode::LastState, Store::ZooKeeper, 1)?).await?;
+    stable(space, "app").await?;
+    goes_on(space, "app", 1, 0, 0).await?;
+    // Two upgrades: from its checkpoint, and with a savepoint.
+    upgraded(space, "app", 1).await?;
+    space.change("app", json!({"job": {"upgradeMode": "savepoint"}})).await?;
+    upgraded(space, "app", 2).await?;
+    suspended_and_resumed(space, "app", 3).await?;
+    space.change("app", json!({"job": {"upgradeMode": "last-state"}})).await?;
+    suspended_and_resumed(space, "app", 4).await?;
+    recovered(space, 5).await?;
+    space.cluster.delete(Kind::FlinkDeployment, &space.name, "app").await?;
+    nothing_left(space, "app", &[]).await?;
+    says_what_stays(space).await
+}
+
+/// The JobManager's Deployment is deleted by hand: Flink finds the last checkpoint in ZooKeeper.
+async fn recovered(space: &Space, runs: u64) -> Result<()> {
+    let counted = Ledger::read(space, "app")?.number("completed")?;
+    space.cluster.delete(Kind::Deployment, &space.name, "app").await?;
+    space.say("deleted the JobManager's Deployment");
+    event(space, "app", "Warning", &["RecoverDeployment"]).await?;
+    space.until_deployment("app", "is stable again", TO_STABLE, is_stable).await?;
+    goes_on(space, "app", runs + 1, runs, counted).await?;
+    Ok(())
+}
+
+/// Nobody else will tell that something is left in ZooKeeper and in the directory for HA.
+async fn says_what_stays(space: &Space) -> Result<()> {
+    let told: Value = event(space, "app", "Warning", &["CleanupFailed"]).await?;
+    let message = text(&told, "/message");
+    for part in ["ZooKeeper", "/app", "zkCli.sh"] {
+        ensure!(message.contains(part), "{part} is not named: {message}");
+    }
+    space.say(message);
+    Ok(())
+}
