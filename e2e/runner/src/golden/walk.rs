@@ -8,7 +8,7 @@ use api::FlinkDeployment;
 use flink_conf::OperatorDefaults;
 use jiff::Timestamp;
 use kube_core::DynamicObject;
-use lifecycle::observed::{HaMetadata, JobManager, Observed};
+use lifecycle::observed::{HaMetadata, IngressView, JobManager, Observed};
 use lifecycle::{Context, Effect, EventRecord, Requeue};
 use resources::OperatorFiles;
 use serde_json::Value;
@@ -36,7 +36,8 @@ impl Walk {
         resource.metadata.uid = Some(UID.to_owned());
         resource.metadata.generation = Some(1);
         resource.metadata.finalizers = Some(vec![api::names::FINALIZER_FLINK_DEPLOYMENT.to_owned()]);
-        let observed = Observed { ha: Some(HaMetadata::default()), ..Observed::default() };
+        let observed =
+            Observed { ha: Some(HaMetadata::default()), ingress: IngressView::Absent, ..Observed::default() };
         Self {
             resource,
             events: Vec::new(),
@@ -92,6 +93,10 @@ impl Walk {
         match effect {
             Effect::Event(event) => self.events.push(event),
             Effect::Apply(object) => self.objects.push(*object),
+            Effect::CreateOwned(ingress) => {
+                self.objects.push(*ingress);
+                self.observed.ingress = IngressView::Unread;
+            }
             Effect::CreateCluster(cluster) => {
                 self.objects = cluster.dependents_owned_by(UID);
                 self.objects.push(cluster.deployment.clone());
