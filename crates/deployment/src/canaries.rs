@@ -49,6 +49,9 @@ impl Canaries {
         let mut all = self.lock();
         let canary = all.get_mut(key).filter(|canary| canary.uid == uid)?;
         canary.seen = canary.seen.max(generation);
+        if now >= canary.due && canary.seen > canary.before {
+            tracing::info!(resource = %key, generation, "the change of the canary came round");
+        }
         canary.due.checked_sub(now).filter(|left| !left.is_zero())
     }
 
@@ -89,9 +92,6 @@ impl DeploymentReconciler {
         let now = self.engine.clock.monotonic();
         if let Some(left) = self.canaries.see(key, uid, generation, now) {
             return Ok(Round::Done(Pass::Again(Some(left))));
-        }
-        if self.canaries.late(now).is_none() {
-            tracing::info!(resource = %key, generation, "changes of the canary come round");
         }
         let nonce = resource.spec.restart_nonce.unwrap_or_default().wrapping_add(1);
         let part = json!({

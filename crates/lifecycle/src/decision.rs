@@ -39,6 +39,8 @@ pub struct PollPlan {
     pub interval: Duration,
     /// Limit for each call (`kubernetes.operator.flink.client.timeout`).
     pub timeout: Duration,
+    /// For how long polls may fail before that is news a second time: one may always be lost.
+    pub patience: Duration,
     /// How long the checkpoint statistics of a job that has ended may still be those of before
     /// (`rest.cache.checkpoint-statistics.timeout`, `web.refresh-interval`): they are not asked for earlier.
     pub statistics_lag: Duration,

@@ -380,6 +380,7 @@ async fn news_from_flink_wakes_its_resource() {
         deployment_uid: "jm".to_owned(),
         interval: Duration::from_secs(2),
         timeout: Duration::from_secs(10),
+        patience: Duration::from_secs(15),
         statistics_lag: Duration::from_secs(3),
         questions: Vec::new(),
     };

@@ -189,8 +189,8 @@ impl State {
             }
             Err(failure) => {
                 let since = known.view.failure.as_ref().map_or(at, |earlier| earlier.since);
-                // A failure is news when it begins, and once more when it has lasted longer than one slow answer.
-                let lasts = at.duration_since(since).unsigned_abs() >= plan.timeout;
+                // A failure is news when it begins, and once more when it has lasted.
+                let lasts = at.duration_since(since).unsigned_abs() >= plan.patience;
                 lasting = lasts && !known.failure_told;
                 known.failure_told |= lasts;
                 let ask::Failure { unreachable, untrusted, message } = failure;

@@ -173,6 +173,7 @@ mod tests {
             deployment_uid: format!("uid-{name}"),
             interval: Duration::from_secs(interval),
             timeout: Duration::from_secs(10),
+            patience: Duration::from_secs(15),
             statistics_lag: Duration::from_secs(3),
             questions,
         }

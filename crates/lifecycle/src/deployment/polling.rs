@@ -45,6 +45,7 @@ impl Pass<'_> {
             deployment_uid: job_manager.uid.clone(),
             interval: self.poll_interval(),
             timeout: self.settings.flink_client_timeout,
+            patience: self.patience_with_flink(),
             statistics_lag: self.statistics_lag(),
             questions: self.questions(),
         });

@@ -98,8 +98,13 @@ impl<'a> Pass<'a> {
     /// Whether several polls in a row were not answered: one may always be lost.
     pub(super) fn flink_is_silent(&self) -> bool {
         let silent_since = self.observed.flink.failure.as_ref().map(|failure| failure.since);
-        let patience = self.settings.flink_client_timeout.saturating_mul(3) / 2;
+        let patience = self.patience_with_flink();
         silent_since.is_some_and(|since| self.now().duration_since(since).unsigned_abs() >= patience)
+    }
+
+    /// Longer than one call may take.
+    pub(super) fn patience_with_flink(&self) -> Duration {
+        self.settings.flink_client_timeout.saturating_mul(3) / 2
     }
 
     fn observe_starting(&mut self, job_manager: &JobManager) {

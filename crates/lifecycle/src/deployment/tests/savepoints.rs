@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::world::{World, application, restart, with, with_ha};
 use crate::FlinkRequest;
-use crate::observed::{EffectFailure, FlinkFailure, FlinkView, OperationResult};
+use crate::observed::{EffectFailure, FlinkAnswer, FlinkFailure, FlinkView, OperationResult};
 
 /// A job whose stop with a savepoint was asked for just now.
 pub(super) fn stopping(spec: serde_json::Value) -> World {
@@ -30,22 +30,25 @@ fn completed(path: &str) -> OperationResult {
     OperationResult::Completed(path.to_owned())
 }
 
-/// A moment later it is known that the job runs, and that a savepoint can be taken.
-#[test]
-fn a_job_manager_that_has_just_come_up_is_asked_before_its_job_is_taken_from_ha_metadata() {
+/// A changed job whose JobManager has just come up; its first answer was too slow, and is returned.
+fn changed_before_the_first_answer() -> (World, Option<FlinkAnswer>) {
     let mut world = World::new(with_ha(application("savepoint")));
     world.pass();
     world.job_is(JobStatusState::Running);
     world.ha_job(true);
     let answer = world.observed.flink.answer.take();
-    world.observed.flink.failure = Some(FlinkFailure {
-        since: world.now,
-        unreachable: true,
-        untrusted: false,
-        message: "too slow".to_owned(),
-    });
+    let message = "too slow".to_owned();
+    let failure = FlinkFailure { since: world.now, unreachable: true, untrusted: false, message };
+    world.observed.flink.failure = Some(failure);
     world.pass();
     world.change(restart(1));
+    (world, answer)
+}
+
+/// A moment later it is known that the job runs, and that a savepoint can be taken.
+#[test]
+fn a_job_manager_that_has_just_come_up_is_asked_before_its_job_is_taken_from_ha_metadata() {
+    let (mut world, answer) = changed_before_the_first_answer();
     world.pass();
     assert_eq!(world.held().as_deref(), Some("WaitingForJob"));
     world.observed.flink = FlinkView { answer, failure: None };
@@ -55,19 +58,7 @@ fn a_job_manager_that_has_just_come_up_is_asked_before_its_job_is_taken_from_ha_
 
 #[test]
 fn a_job_manager_that_stays_silent_is_not_waited_for_for_ever() {
-    let mut world = World::new(with_ha(application("savepoint")));
-    world.pass();
-    world.job_is(JobStatusState::Running);
-    world.ha_job(true);
-    world.observed.flink.answer = None;
-    world.observed.flink.failure = Some(FlinkFailure {
-        since: world.now,
-        unreachable: true,
-        untrusted: false,
-        message: "too slow".to_owned(),
-    });
-    world.pass();
-    world.change(restart(1));
+    let (mut world, _) = changed_before_the_first_answer();
     world.later(15);
     world.pass();
     assert_eq!(world.scaled, [0], "the JobManager ends, and its HA metadata stays");

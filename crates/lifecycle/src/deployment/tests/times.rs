@@ -45,6 +45,8 @@ fn a_silent_job_manager_has_fifteen_seconds() {
             Some(FlinkFailure { since, unreachable: true, untrusted: false, message: "x".to_owned() });
         world
     };
+    // The poller tells again when the decision is another one.
+    assert_eq!(silent().decide().poll.unwrap().patience, std::time::Duration::from_secs(15));
     at_limit(silent, 15_000, |world, passed| {
         world.round();
         let expected = if passed { Jm::DeployedNotReady } else { Jm::Ready };
