@@ -9,7 +9,7 @@ use lifecycle::{EventMode, EventRecord};
 use serde_json::{Value, json};
 
 use crate::event_name::event_name;
-use crate::ports::{ApiError, Clock, Kind, KubernetesApi, ObjectKey};
+use crate::ports::{ApiError, Clock, ErrorClass, Kind, KubernetesApi, ObjectKey};
 use crate::resource::Resource;
 
 /// How many Events are remembered, so that a repeat needs no read. About 200 bytes each.
@@ -66,8 +66,9 @@ impl Memory {
 
 /// Records Events, in the objects in which the Java operator records the same ones.
 ///
-/// A first Event costs one POST, a repeat at most one PATCH. What fails is logged: an Event never stops the work that
-/// it tells about (the Java operator aborts the run on anything but 403).
+/// A first Event costs one POST, a repeat at most one PATCH. What fails quickly, and may go well the next time, is tried
+/// once more, because some Events are told only once: the last word on a resource that goes. What fails then is logged:
+/// an Event never stops the work that it tells about (the Java operator aborts the run on anything but 403).
 pub struct EventRecorder {
     api: Arc<dyn KubernetesApi>,
     clock: Arc<dyn Clock>,
@@ -83,7 +84,11 @@ impl EventRecorder {
 
     /// Records an Event on a resource.
     pub async fn record(&self, resource: &Resource, event: &EventRecord) {
-        match self.write(resource, event).await {
+        let told = match self.write(resource, event).await {
+            Err(error) if deserves_another_try(&error) => self.write(resource, event).await,
+            told => told,
+        };
+        match told {
             Ok(true) => tracing::info!(
                 namespace = %resource.key.namespace,
                 name = %resource.key.name,
@@ -130,7 +135,13 @@ impl EventRecorder {
     async fn meet(&self, key: &ObjectKey, event: &EventRecord, now: Timestamp) -> Result<bool, ApiError> {
         // Gone again means that it has expired just now: the next repeat makes a new one.
         let Some(object) = self.api.get(Kind::EVENT, key).await? else { return Ok(false) };
-        let repeat = self.repeat(key, event, seen_in(&object), now).await?;
+        let seen = seen_in(&object);
+        if (Seen { count: 1, last: whole_seconds(now) }) == seen {
+            // This very one: the answer to its creation got lost.
+            self.memory().put(key, seen);
+            return Ok(true);
+        }
+        let repeat = self.repeat(key, event, seen, now).await?;
         Ok(repeat == Repeat::Told)
     }
 
@@ -172,9 +183,22 @@ impl EventRecorder {
     }
 }
 
+/// Whoever is made to wait for an answer in vain does not wait twice.
+fn deserves_another_try(error: &ApiError) -> bool {
+    match error.class() {
+        ErrorClass::Retry => !matches!(error, ApiError::Timeout { .. }),
+        ErrorClass::LookAgain => true,
+        ErrorClass::TellUser => false,
+    }
+}
+
 /// Event times have whole seconds.
+fn whole_seconds(now: Timestamp) -> Timestamp {
+    now.round(Unit::Second).unwrap_or(now)
+}
+
 fn time(now: Timestamp) -> String {
-    now.round(Unit::Second).unwrap_or(now).to_string()
+    whole_seconds(now).to_string()
 }
 
 fn first(resource: &Resource, event: &EventRecord, key: &ObjectKey, now: Timestamp) -> DynamicObject {
@@ -289,6 +313,7 @@ mod tests {
     async fn an_event_of_an_earlier_process_is_counted_on() {
         let mut bench = bench();
         bench.record(&missing()).await;
+        bench.clock.pass(Duration::from_secs(1));
         bench.recorder = EventRecorder::new(bench.cluster.clone(), bench.clock.clone());
         assert_eq!(bench.record(&missing()).await, ["create Event", "get Event", "patch Event"]);
         assert_eq!(bench.only_event()["count"], 2);
@@ -334,6 +359,33 @@ mod tests {
         assert_eq!(bench.record(&missing()).await, ["create Event"]);
         assert_eq!(bench.record(&missing()).await, ["create Event"]);
         assert_eq!(bench.only_event()["count"], 1);
+    }
+
+    #[tokio::test]
+    async fn what_fails_for_the_moment_is_told_once_more() {
+        let bench = bench();
+        bench.cluster.fail_next("create Event", ApiError::from_status(429, "TooManyRequests", "busy", None));
+        assert_eq!(bench.record(&missing()).await, ["create Event", "create Event"]);
+        assert_eq!(bench.only_event()["count"], 1);
+        bench.cluster.fail_next("patch Event", ApiError::from_status(500, "", "", None));
+        assert_eq!(bench.record(&missing()).await, ["patch Event", "patch Event"]);
+        assert_eq!(bench.only_event()["count"], 2);
+    }
+
+    #[tokio::test]
+    async fn an_event_whose_answer_got_lost_counts_once() {
+        let bench = bench();
+        let lost = ApiError::Unreachable { sent: true, message: "reset".to_owned() };
+        bench.cluster.lose_answer_of_next("create Event", lost);
+        assert_eq!(bench.record(&missing()).await, ["create Event", "create Event", "get Event"]);
+        assert_eq!(bench.only_event()["count"], 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_same_answer_twice() {
+        let bench = bench();
+        bench.cluster.fail_next("create Event", ApiError::Timeout { limit: Duration::from_secs(10) });
+        assert_eq!(bench.record(&missing()).await, ["create Event"]);
     }
 
     #[tokio::test]

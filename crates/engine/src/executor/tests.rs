@@ -502,11 +502,12 @@ async fn the_first_failure_ends_the_list_and_events_never_do() {
         propagation: Propagation::Foreground,
     };
     bench.cluster.fail_next("create Event", unreachable());
+    bench.cluster.fail_next("create Event", unreachable());
     bench.cluster.fail_next("delete Deployment", unreachable());
     let effects = vec![Effect::Event(event), Effect::Delete(delete), Effect::RemoveFinalizer];
     let performed = bench.executor.perform(&bench.resource, effects).await;
     assert_eq!(performed.failure.unwrap().action, "delete Deployment ns/app");
-    assert_eq!(bench.cluster.calls(), ["create Event", "delete Deployment"]);
+    assert_eq!(bench.cluster.calls(), ["create Event", "create Event", "delete Deployment"]);
 }
 
 // ---- Flink --------------------------------------------------------------------------------------------------------
