@@ -5,6 +5,7 @@
 //! one call of a method is one request, so that a fault can be put before and after each of them.
 
 mod api_error;
+mod artifacts;
 mod kind;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 pub use api_error::{ApiError, ErrorClass};
+pub use artifacts::{Artifact, ArtifactError, ArtifactRequest, Artifacts};
 pub use kind::{Kind, ObjectKey, Scope};
 pub use lifecycle::{FIELD_MANAGER, Propagation};
 
