@@ -174,6 +174,15 @@ pub struct FlinkSessionJobStatus {
     /// Which spec was brought to the cluster, and how far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reconciliation_status: Option<ReconciliationStatus>,
+    /// What the operator is in the middle of; absent when nothing is under way. Not in Apache's CRD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<crate::Operation>,
+    /// What failed and is tried again; absent when nothing is. Not in Apache's CRD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<crate::Retry>,
+    /// Conditions, as of a FlinkDeployment. Not in Apache's CRD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Vec<Condition>>,
 }
 
 impl FlinkSessionJobStatus {

@@ -9,6 +9,7 @@ pub mod deployment;
 pub mod diff;
 pub mod effect;
 pub mod event;
+pub mod job;
 pub mod observed;
 pub mod validate;
 

@@ -17,45 +17,36 @@
 //! Deletion ([`deletion`]) can begin in each of them.
 
 mod build;
-mod cancelling;
 mod cluster_info;
-mod conditions;
 mod deletion;
 mod deploy;
-mod failure;
 mod health;
-pub mod identity;
 mod ingress;
 mod observation;
 mod pass;
-mod pending_snapshots;
 mod polling;
 mod pruned;
 mod quiet;
 mod recovery;
 mod replacement;
-mod rescaling;
+mod resource;
 mod restart;
 mod restore;
 mod rollback;
-mod savepoint;
 mod scaling;
 mod session;
-mod snapshots;
 mod spec_change;
 mod stopping;
 mod suspension;
 mod teardown;
 #[cfg(test)]
 mod tests;
-pub mod upgrade;
 mod validation;
 mod withdrawal;
 
-pub use observation::exception_look_back;
+pub use crate::job::exceptions::look_back as exception_look_back;
+pub use crate::job::failure::back_off;
 pub use pruned::recorded_attempt;
-
-use std::time::Duration;
 
 use api::{FlinkDeployment, FlinkDeploymentStatus, JobManagerDeploymentStatus, JobStatusState};
 use flink_conf::operator_defaults::OperatorDefaults;
@@ -64,6 +55,7 @@ use jiff::Timestamp;
 use resources::OperatorFiles;
 
 use crate::effect::Effect;
+use crate::job::{failure, identity, upgrade};
 use crate::observed::{FlinkView, JobManager, Observed};
 use crate::{Decision, Requeue};
 use pass::{Pass, Sight, Stage};
@@ -309,20 +301,4 @@ fn has_finalizer(resource: &FlinkDeployment) -> bool {
         .iter()
         .flatten()
         .any(|finalizer| finalizer == api::names::FINALIZER_FLINK_DEPLOYMENT)
-}
-
-/// How long to wait before a try number `attempts` (from 1): 5 s, growing by half each time, at most 5 min. It never
-/// gives up (the Java operator leaves a resource alone for ten hours after 15 tries).
-#[must_use]
-pub fn back_off(attempts: u32) -> Duration {
-    const FIRST_MILLIS: u64 = 5_000;
-    const CAP_MILLIS: u64 = 300_000;
-    let mut millis = FIRST_MILLIS;
-    for _ in 1..attempts {
-        millis = millis.saturating_mul(3) / 2;
-        if millis >= CAP_MILLIS {
-            return Duration::from_millis(CAP_MILLIS);
-        }
-    }
-    Duration::from_millis(millis)
 }

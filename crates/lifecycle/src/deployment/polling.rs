@@ -4,25 +4,11 @@ use std::time::Duration;
 
 use super::ingress::INGRESS_EXISTS;
 use super::pass::{Pass, Stage};
+use crate::job::polling::{BUSY, URGENT};
 use crate::{PollPlan, Question};
-
-/// Time between polls while something is about to change. Polls do not hold a reconcile slot.
-const BUSY: Duration = Duration::from_secs(1);
-
-/// The same while a job is being ended: nothing runs until its end is seen.
-const URGENT: Duration = Duration::from_millis(250);
-
-/// For how long polls are as frequent as that.
-const URGENT_FOR: Duration = Duration::from_secs(30);
-
-/// For how long polls are as frequent as [`BUSY`].
-const BUSY_FOR: Duration = Duration::from_mins(5);
 
 /// Reasons that no answer of Flink can take away.
 const REFUSALS: [&str; 4] = ["ValidationError", "UnsupportedFlinkVersion", "SavepointFailed", INGRESS_EXISTS];
-
-/// Flink's default; also for a configuration that cannot be read.
-const STATISTICS_LAG: Duration = Duration::from_secs(3);
 
 impl Pass<'_> {
     /// Polls a cluster whose JobManager is available.
@@ -77,53 +63,10 @@ impl Pass<'_> {
         }
     }
 
-    /// Whether the end of the job has been waited for since a moment.
-    fn ends_job(&self) -> bool {
-        let begun = self.operation().start_timestamp.unwrap_or_default();
-        let waited = self.now().as_millisecond().saturating_sub(begun);
-        matches!(self.stage(), Stage::Stopping | Stage::Cancelling)
-            && waited <= i64::try_from(URGENT_FOR.as_millis()).unwrap_or(i64::MAX)
-    }
-
-    /// Whether nothing has changed for [`BUSY_FOR`].
-    fn waits_for_long(&self) -> bool {
-        let recorded =
-            self.status.reconciliation_status.as_ref().and_then(|all| all.reconciliation_timestamp);
-        let job = self.status.job_status.as_ref();
-        let updated = job.and_then(|job| job.update_time.as_deref()?.parse::<i64>().ok());
-        let last = recorded.max(updated).max(self.operation().start_timestamp).unwrap_or_default();
-        let waited = self.now().as_millisecond().saturating_sub(last);
-        waited > i64::try_from(BUSY_FOR.as_millis()).unwrap_or(i64::MAX)
-    }
-
-    /// How long the running cluster repeats answers about checkpoints.
-    fn statistics_lag(&self) -> Duration {
-        self.deployed_spec()
-            .and_then(|spec| super::build::configuration(self, &spec).ok())
-            .and_then(|conf| flink_conf::checkpoint_statistics_lag(&conf).ok())
-            .unwrap_or(STATISTICS_LAG)
-    }
-
     fn questions(&self) -> Vec<Question> {
         let mut questions = vec![Question::ClusterInfo];
-        let Some(job_id) = self.job_id().filter(|_| self.is_application()).map(str::to_owned) else {
-            return questions;
-        };
-        questions.push(Question::Checkpoints { job_id: job_id.clone() });
-        questions.push(Question::FailureCause { job_id: job_id.clone() });
-        questions.push(Question::Exceptions { job_id: job_id.clone() });
-        if self.settings.health_check {
-            questions.push(Question::Metrics { job_id: job_id.clone() });
-        }
-        if self.rescales() {
-            questions.push(Question::Parallelism { job_id: job_id.clone() });
-        }
-        questions.extend(self.pending_questions(&job_id));
-        let operation = self.operation();
-        if self.stage() == Stage::Stopping
-            && let (Some(trigger_id), Some(job_id)) = (operation.trigger_id, operation.job_id)
-        {
-            questions.push(Question::Savepoint { job_id, trigger_id });
+        if self.is_application() {
+            questions.extend(self.job_questions());
         }
         questions
     }

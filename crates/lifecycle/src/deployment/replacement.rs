@@ -60,10 +60,6 @@ impl Pass<'_> {
         }
     }
 
-    pub(super) fn wants_suspended(&self) -> bool {
-        self.spec.job.as_ref().is_some_and(|job| job.state_or_default() == JobState::Suspended)
-    }
-
     fn wants_ha(&self) -> bool {
         super::build::configuration(self, &self.spec)
             .is_ok_and(|conf| flink_conf::is_high_availability_active(&conf))
@@ -138,7 +134,7 @@ impl Pass<'_> {
 
     /// The job has ended in a way that nobody saw: its JobManager is gone, or was restarted since. HA metadata says how
     /// far it came; without it, a person has to.
-    pub(super) fn resolve_lost_job(&mut self, what: &str) {
+    pub(super) fn resolve_lost_job_by_metadata(&mut self, what: &str) {
         let message =
             format!("{what}, so the end of the job was not seen. HA metadata tells how far it came.");
         self.event(crate::event::EventRecord::warning(

@@ -9,9 +9,6 @@ use super::restore::{Ha, Source};
 use super::upgrade::KnownState;
 use crate::event::{Component, EventRecord, Reason};
 
-/// A job that ran for this long before it failed has recovered from its earlier failures: they are not counted any more.
-pub(super) const RECOVERED: Duration = Duration::from_mins(10);
-
 /// HA metadata is read only when it is needed: in the pass after the one that finds out.
 const HA_IS_READ: Duration = Duration::from_secs(1);
 
@@ -24,19 +21,7 @@ impl Pass<'_> {
         {
             return false;
         }
-        if self.ran_for() >= RECOVERED.as_millis() {
-            self.forget_failures(RetryKind::RestartJob);
-        }
-        let failures = self.failures_of(RetryKind::RestartJob);
-        if self.settings.restart_failed_limit.is_some_and(|limit| failures >= limit) {
-            self.hold(
-                "RestartLimitReached",
-                format!(
-                    "The job has failed again after {failures} restarts, and \
-                     kubernetes.operator.job.restart.failed.max-attempts allows no more. Remedy: see status.error; to \
-                     restart it, change spec.restartNonce."
-                ),
-            );
+        if self.restarts_are_used_up() {
             return false;
         }
         if self.wanted_mode() != UpgradeMode::Stateless
@@ -58,16 +43,6 @@ impl Pass<'_> {
         self.status.error = None;
         self.begin_restart();
         true
-    }
-
-    /// How long the job ran before it ended, in milliseconds.
-    fn ran_for(&self) -> u128 {
-        let job = self.status.job_status.as_ref();
-        let time = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
-        let started = time(job.and_then(|job| job.start_time.as_deref()));
-        let ended = time(job.and_then(|job| job.update_time.as_deref()));
-        let millis = started.zip(ended).map_or(0, |(started, ended)| ended.saturating_sub(started));
-        u128::try_from(millis).unwrap_or(0)
     }
 
     pub(super) fn has_ha_checkpoint(&self) -> bool {

@@ -1,18 +1,16 @@
 //! What the next deployment starts from. State is never given up: where the newest is not known, the answer is an error
 //! that names the remedy.
 
-use api::{ReconciliationState, UpgradeMode};
+use api::UpgradeMode;
 use flink_conf::HighAvailability;
 
 use super::failure::class;
+pub(super) use crate::job::newest_state::LAST_STATE_MARKER;
+
 use super::pass::Pass;
 use super::upgrade::{KnownState, Restore};
 use crate::event::Reason;
 use crate::observed::HaMetadata;
-
-/// Written as savepoint path when a job is restored from HA metadata: a cluster whose HA metadata got lost then fails
-/// instead of starting empty. Also stands for state of which no path is known.
-pub(super) const LAST_STATE_MARKER: &str = api::names::LAST_STATE_DUMMY_SAVEPOINT_PATH;
 
 /// Where the state of a deployment comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,65 +72,6 @@ impl<'a> Pass<'a> {
         matches!(self.ha(), Ha::ZooKeeper)
             && checkpoints
                 .is_some_and(|all| Some(all.job_id.as_str()) == self.job_id() && !all.completed.is_empty())
-    }
-
-    /// The upgrade mode that the user wants to count now. A rollback keeps the state of what failed, whatever mode the
-    /// stable spec was deployed with.
-    pub(super) fn wanted_mode(&self) -> UpgradeMode {
-        if self.reconciliation_state() == ReconciliationState::RollingBack {
-            return match self.recorded_mode() {
-                UpgradeMode::Stateless => UpgradeMode::Stateless,
-                UpgradeMode::Savepoint | UpgradeMode::LastState => UpgradeMode::LastState,
-            };
-        }
-        self.spec.job.as_ref().map_or(UpgradeMode::Stateless, api::JobSpec::upgrade_mode_or_default)
-    }
-
-    /// What is known of the newest state of a job that has ended.
-    pub(super) fn known_state(&self) -> KnownState {
-        let path = self.status.job_status.as_ref().and_then(|job| job.upgrade_savepoint_path.as_deref());
-        if path == Some(LAST_STATE_MARKER) { KnownState::OnlyInHaMetadata } else { KnownState::Known }
-    }
-
-    /// The newest savepoint or checkpoint that is known by path.
-    pub(super) fn known_path(&self) -> Option<String> {
-        self.recorded_path().or_else(|| {
-            let info = self.status.job_status.as_ref()?.savepoint_info.as_ref()?;
-            info.last_savepoint.as_ref()?.location.clone()
-        })
-    }
-
-    /// Where the job that runs was started from, or where the one that has ended left off.
-    pub(super) fn recorded_path(&self) -> Option<String> {
-        let path = self.status.job_status.as_ref()?.upgrade_savepoint_path.clone();
-        path.filter(|path| path != LAST_STATE_MARKER)
-    }
-
-    /// `initialSavepointPath`, when a new `savepointRedeployNonce` asks to start from it.
-    pub(super) fn redeploy_path(&self) -> Option<String> {
-        if self.reconciliation_state() == ReconciliationState::RollingBack {
-            return None;
-        }
-        let wanted = self.spec.job.as_ref()?;
-        let nonce = wanted.savepoint_redeploy_nonce?;
-        let recorded = self.last.as_ref().and_then(|last| last.spec.job.as_ref()?.savepoint_redeploy_nonce);
-        wanted.initial_savepoint_path.clone().filter(|_| recorded != Some(nonce))
-    }
-
-    /// Whether a redeployment was recorded, and has not begun.
-    fn redeploys(&self) -> bool {
-        let wanted = self.spec.job.as_ref();
-        let recorded = self.last.as_ref().and_then(|last| last.spec.job.as_ref());
-        let known = self.status.job_status.as_ref().and_then(|job| job.upgrade_savepoint_path.as_ref());
-        self.recorded_mode() == UpgradeMode::Savepoint
-            && self.reconciliation_state() != ReconciliationState::RollingBack
-            && wanted.is_some_and(|wanted| {
-                wanted.savepoint_redeploy_nonce.is_some()
-                    && wanted.savepoint_redeploy_nonce
-                        == recorded.and_then(|old| old.savepoint_redeploy_nonce)
-                    && wanted.initial_savepoint_path.is_some()
-                    && wanted.initial_savepoint_path.as_ref() == known
-            })
     }
 
     /// What the next deployment is restored from, its job having ended; an error is already recorded, or another look

@@ -57,8 +57,7 @@ impl Pass<'_> {
         if self.may_run_unseen() {
             return false;
         }
-        let recorded =
-            self.status.reconciliation_status.as_ref().and_then(|all| all.reconciliation_timestamp);
+        let recorded = self.recorded_at();
         let readiness = i64::try_from(self.settings.readiness_timeout.as_millis()).unwrap_or(i64::MAX);
         self.now().as_millisecond() > recorded.unwrap_or_default().saturating_add(readiness)
     }
@@ -105,17 +104,5 @@ impl Pass<'_> {
 
     fn has_any_ha_job(&self) -> bool {
         self.observed.ha.as_ref().is_some_and(|metadata| metadata.has_job(None))
-    }
-
-    /// In the states of a rollback the failed spec stays recorded; only the mode really used is replaced.
-    pub(super) fn record_rolling_back(&mut self, mode: UpgradeMode) {
-        self.status.error = None;
-        let now = self.now().as_millisecond();
-        self.reconciliation().reconciliation_timestamp = Some(now);
-        let Some(mut last) = self.last.clone() else { return };
-        if let Some(job) = &mut last.spec.job {
-            job.upgrade_mode = Some(mode);
-        }
-        self.set_last(last);
     }
 }

@@ -17,11 +17,6 @@ impl Pass<'_> {
         spec.mode_or_default() == KubernetesDeploymentMode::Standalone
     }
 
-    /// Whether TaskManagers are being added or taken away.
-    pub(super) fn scales(&self) -> bool {
-        self.status.operation.as_ref().and_then(|operation| operation.kind) == Some(OperationKind::Scaling)
-    }
-
     /// Whether a Deployment of that name is the TaskManagers of this cluster. It may also be the JobManager of a
     /// FlinkDeployment that is called so.
     fn has_task_managers(&self, found: &TaskManagers) -> bool {

@@ -1,12 +1,13 @@
 //! A deployed cluster whose spec changes, or stays the same.
 
-use api::{ErrorReport, JobState, JobStatusState, ReconciliationState, RetryKind, UpgradeMode};
+use api::{JobState, JobStatusState, ReconciliationState, UpgradeMode};
 
 use super::pass::{Pass, Sight};
 use super::restore::Ha;
-use super::upgrade::{self, CheckpointAge, KnownState, Plan, Restore, Stop, UpgradeInput};
-use crate::diff::{self, DiffType, SpecDiff};
-use crate::event::{Component, EventRecord, Reason};
+use super::upgrade::{self, KnownState, Plan, Stop, UpgradeInput};
+use crate::diff::{self, DiffType};
+use crate::event::Reason;
+use crate::job::change;
 use crate::observed::JobManager;
 
 impl Pass<'_> {
@@ -59,12 +60,6 @@ impl Pass<'_> {
                 .is_some_and(|stable| diff::spec_diff(&stable.spec, &self.spec).kind == DiffType::Ignore)
     }
 
-    pub(super) fn tell_change(&mut self, change: &SpecDiff) {
-        let event =
-            EventRecord::normal(Reason::SpecChanged, Component::JobManagerDeployment, change.message());
-        self.event(event.once(format!("SpecChanged {}", self.generation)));
-    }
-
     /// A spec that no cluster can be built from must not stop the one that runs.
     pub(super) fn refuse_what_cannot_be_built(&mut self) -> bool {
         let Err(error) = super::build::rehearse(self, &self.spec) else { return false };
@@ -113,12 +108,12 @@ impl Pass<'_> {
         match upgrade::plan(&input) {
             Plan::Go(Stop::Savepoint, _) if self.waits_before_next_savepoint() => self.keep_running(),
             Plan::Go(Stop::Cancel, _) if self.is_recovering() => {
-                self.hold("WaitingForJob", waiting_for(&input));
+                self.hold("WaitingForJob", change::waiting_for(&input));
                 self.keep_running();
             }
             Plan::Go(stop, restore) => self.stop_job(stop, restore),
             Plan::Wait { exclusive } => {
-                self.hold("WaitingForJob", waiting_for(&input));
+                self.hold("WaitingForJob", change::waiting_for(&input));
                 if !exclusive {
                     self.keep_running();
                 }
@@ -153,29 +148,6 @@ impl Pass<'_> {
         false
     }
 
-    /// After a savepoint that failed, the next one is tried later and later. The job goes on with its old spec.
-    fn waits_before_next_savepoint(&mut self) -> bool {
-        let Some(left) = self.wait_before(RetryKind::StopWithSavepoint) else { return false };
-        let error = self.status.error.as_deref().and_then(|error| ErrorReport::from_text(error).message);
-        self.hold(
-            "SavepointFailed",
-            format!(
-                "{} It is tried again, and the job goes on with its old spec. Remedy: upgradeMode last-state needs no \
-                 savepoint.",
-                error.unwrap_or_else(|| "Stopping the job with a savepoint has failed.".to_owned())
-            ),
-        );
-        self.look_again(left);
-        true
-    }
-
-    /// A new `savepointRedeployNonce`: whatever runs is given up for `initialSavepointPath`, and nothing of it is kept
-    /// that could be called suspended.
-    fn redeploy_from_initial_savepoint(&mut self) {
-        let stop = if self.job_ended() { Stop::Nothing } else { Stop::Stateless };
-        self.end_job(stop, Restore::Savepoint);
-    }
-
     pub(super) fn upgrade_input(&self, mode: UpgradeMode) -> UpgradeInput {
         let wanted = super::build::configuration(self, &self.spec).ok();
         let running = self.deployed_spec().and_then(|spec| super::build::configuration(self, &spec).ok());
@@ -207,39 +179,4 @@ impl Pass<'_> {
         self.recorded_mode() != UpgradeMode::LastState
             && self.observed.job_manager.as_ref().is_some_and(|job_manager| job_manager.never_started)
     }
-
-    fn checkpoint_age(&self) -> CheckpointAge {
-        let Some(limit) = self.settings.last_state_max_checkpoint_age else { return CheckpointAge::Fine };
-        let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
-        let young = |since: i64| self.now().as_millisecond() - since < limit;
-        let started = self.status.job_status.as_ref().and_then(|job| job.start_time.as_deref()?.parse().ok());
-        if started.is_some_and(young) {
-            return CheckpointAge::Fine;
-        }
-        let checkpoints = self.observed.flink.answer.as_ref().and_then(|answer| answer.checkpoints.as_ref());
-        let Some(checkpoints) = checkpoints else { return CheckpointAge::TooOld };
-        if checkpoints.newest().is_some_and(|newest| young(newest.trigger_timestamp)) {
-            CheckpointAge::Fine
-        } else if checkpoints.in_progress_since.is_some_and(young) {
-            CheckpointAge::InProgress
-        } else {
-            CheckpointAge::TooOld
-        }
-    }
-}
-
-/// What the decision table waits for, and what else could be done.
-fn waiting_for(input: &UpgradeInput) -> String {
-    let job = input.job.map_or_else(|| "unknown".to_owned(), |job| job.to_string());
-    let remedy = if input.version_changes {
-        "With a new Flink version the state is taken from a savepoint, or from the last checkpoint of a cancelled job"
-    } else if input.checkpoint_age == CheckpointAge::InProgress {
-        "A checkpoint that is young enough is in progress"
-    } else {
-        "Remedy: let the job run again, or set upgradeMode stateless to drop its state"
-    };
-    format!(
-        "The change waits for the job, which is {job} (JobManager {}): its newest state cannot be had now. {remedy}.",
-        input.job_manager
-    )
 }

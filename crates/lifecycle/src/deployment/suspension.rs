@@ -6,15 +6,6 @@ use super::pass::Pass;
 use crate::diff::{self, DiffType};
 
 impl Pass<'_> {
-    pub(super) fn record_suspended(&mut self, mode: UpgradeMode) {
-        let mut spec = self.spec.clone();
-        if let Some(job) = &mut spec.job {
-            job.upgrade_mode = Some(mode);
-        }
-        self.mark_job_ended();
-        self.record_spec(spec, ReconciliationState::Deployed, JobState::Suspended);
-    }
-
     /// The arm of a suspended job. Edits are applied when it resumes.
     pub(super) fn stay_suspended_or_resume(&mut self) {
         if !self.wants_suspended() {
@@ -54,13 +45,6 @@ impl Pass<'_> {
             return;
         }
         self.replace_cluster();
-    }
-
-    pub(super) fn deployed_job_runs(&self) -> bool {
-        let runs = |spec: FlinkDeploymentSpec| {
-            spec.job.as_ref().is_none_or(|job| job.state_or_default() == JobState::Running)
-        };
-        self.deployed_spec().is_some_and(runs)
     }
 }
 

@@ -11,13 +11,12 @@
 //! (options without `kubernetes.operator.`)
 
 mod leftovers;
-mod savepoint;
 mod session_jobs;
 
 use api::{LifecycleState, Operation, OperationKind};
 use jiff::Timestamp;
 
-use super::pass::{Hold, Pass};
+use super::pass::Pass;
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::{HaMetadata, JobManager};
 
@@ -65,11 +64,6 @@ impl Pass<'_> {
             let event = EventRecord::warning(Reason::CleanupFailed, Component::Operator, message);
             self.event(event.at_most_every(self.settings.reconcile_interval));
         }
-    }
-
-    /// Says what the deletion waits for.
-    pub(super) fn deletion_waits(&mut self, reason: &'static str, message: impl Into<String>) {
-        self.deletion = Some(Hold { reason, message: message.into() });
     }
 
     // ---- cluster ------------------------------------------------------------------------------------------------

@@ -1,23 +1,21 @@
 //! Cancelling a job to take its newest checkpoint.
 
-use api::{
-    JobManagerDeploymentStatus as Jm, JobStatusState, Operation, OperationKind, ReconciliationState,
-    UpgradeMode,
-};
+use api::{JobStatusState, Operation, OperationKind, ReconciliationState, UpgradeMode};
 
 use super::pass::{Pass, Sight};
+use super::resource::JobResource;
 use crate::effect::FlinkRequest;
 
-impl Pass<'_> {
+impl<R: JobResource> Pass<'_, R> {
     /// Recorded in the Java operator's form, so that it could follow the cancel too.
-    pub(super) fn begin_cancel(&mut self, mode: UpgradeMode) {
+    pub(crate) fn begin_cancel(&mut self, mode: UpgradeMode) {
         let Some(job_id) = self.job_id().map(str::to_owned) else { return };
         if self.recorded_mode() == UpgradeMode::Stateless {
             // It was started from empty; a path that the Java operator left there is of an earlier job.
             self.job().upgrade_savepoint_path = None;
         }
         if let Some(mut last) = self.last.clone() {
-            if let Some(job) = &mut last.spec.job {
+            if let Some(job) = R::job_mut(&mut last.spec) {
                 job.upgrade_mode = Some(mode);
             }
             if let Some(metadata) = &mut last.metadata {
@@ -40,7 +38,7 @@ impl Pass<'_> {
     }
 
     /// The arm of a cancel that is under way; its end carries the newest checkpoint (see `observation`).
-    pub(super) fn follow_cancel(&mut self) {
+    pub(crate) fn follow_cancel(&mut self) {
         if self.job_ended() {
             self.record_stopped(self.recorded_mode());
             return;
@@ -51,12 +49,12 @@ impl Pass<'_> {
             self.record_stopped(UpgradeMode::Stateless);
             return;
         }
-        if self.job_manager_status() == Jm::Missing {
-            self.resolve_lost_job("The JobManager went away while the job was being cancelled");
+        if R::is_gone(self) {
+            R::resolve_lost_job(self, "The JobManager went away while the job was being cancelled");
             return;
         }
         if self.sight == Sight::Lost {
-            self.resolve_lost_job("The JobManager was restarted while the job was being cancelled");
+            R::resolve_lost_job(self, "The JobManager was restarted while the job was being cancelled");
             return;
         }
         self.repeat_lost_cancel();
@@ -65,7 +63,7 @@ impl Pass<'_> {
 
     /// A job that goes on was never told: the call was lost with the operator that recorded it, or with the JobManager.
     /// One that is being initialised is told when it is known what it goes on from.
-    pub(super) fn repeat_lost_cancel(&mut self) {
+    pub(crate) fn repeat_lost_cancel(&mut self) {
         match self.job_state() {
             Some(
                 JobStatusState::Running

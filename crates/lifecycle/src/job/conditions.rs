@@ -1,9 +1,10 @@
 //! `status.conditions`.
 
-use api::condition::{self, Condition, STATUS_TRUE, TYPE_DELETING, TYPE_RUNNING, TYPE_SPEC_ACCEPTED};
+use api::condition::{Condition, STATUS_TRUE, TYPE_DELETING, TYPE_RUNNING, TYPE_SPEC_ACCEPTED};
 use api::{ErrorReport, ReconciliationState};
 
 use super::pass::{Hold, Pass, Stage};
+use super::resource::{JobResource, JobResourceStatus};
 
 /// Longest message of a condition, in characters.
 const MESSAGE_LIMIT: usize = 1024;
@@ -12,15 +13,15 @@ const MESSAGE_LIMIT: usize = 1024;
 ///
 /// `Running` is the Java operator's. `SpecAccepted` is there, and False, only while the newest generation is not what
 /// runs or cannot go on; `Deleting` is there only while a deletion waits for something.
-pub(super) fn update(pass: &mut Pass<'_>) {
-    let before = pass.status.conditions.clone().unwrap_or_default();
+pub(crate) fn update<R: JobResource>(pass: &mut Pass<'_, R>) {
+    let before = pass.status.conditions().map(<[_]>::to_vec).unwrap_or_default();
     let running = pass.last.is_some().then(|| running(pass, &before));
     let hold = pass.hold.take().or_else(|| under_way(pass)).or_else(|| rolled_back(pass));
     let deletion = pass.deletion.take();
     let condition = |type_: &str, status: bool, why: Hold| {
         let message: String = why.message.chars().take(MESSAGE_LIMIT).collect();
         let mut condition = Condition::new(type_, status, why.reason, &message, &before, pass.context.now);
-        condition.observed_generation = pass.resource.metadata.generation;
+        condition.observed_generation = pass.resource.metadata().generation;
         condition
     };
     let ours = [TYPE_RUNNING, TYPE_SPEC_ACCEPTED, TYPE_DELETING];
@@ -34,21 +35,15 @@ pub(super) fn update(pass: &mut Pass<'_>) {
         .chain(deletion.map(|hold| condition(TYPE_DELETING, true, hold)))
         .chain(others)
         .collect();
-    if pass.status.conditions.is_some() || !conditions.is_empty() {
-        pass.status.conditions = Some(conditions);
+    if pass.status.conditions().is_some() || !conditions.is_empty() {
+        pass.status.set_conditions(conditions);
     }
 }
 
-fn running(pass: &Pass<'_>, before: &[Condition]) -> Condition {
-    let now = pass.now();
-    let mut running = if pass.is_application() {
-        condition::running_for_job(pass.job_state(), before, now)
-    } else {
-        condition::running_for_session(pass.job_manager_status(), before, now)
-    };
+fn running<R: JobResource>(pass: &Pass<'_, R>, before: &[Condition]) -> Condition {
+    let mut running = R::running(pass, before);
     if running.status.as_deref() != Some(STATUS_TRUE)
-        && let Some(reason) =
-            pass.status.error.as_deref().and_then(|error| ErrorReport::from_text(error).message)
+        && let Some(reason) = pass.status.error().and_then(|error| ErrorReport::from_text(error).message)
     {
         let message = format!("{}. {reason}", running.message.unwrap_or_default());
         running.message = Some(message.chars().take(MESSAGE_LIMIT).collect());
@@ -57,8 +52,8 @@ fn running(pass: &Pass<'_>, before: &[Condition]) -> Condition {
 }
 
 /// The newest spec failed, and the last stable one runs.
-fn rolled_back(pass: &Pass<'_>) -> Option<Hold> {
-    let deleted = pass.resource.metadata.deletion_timestamp.is_some();
+fn rolled_back<R: JobResource>(pass: &Pass<'_, R>) -> Option<Hold> {
+    let deleted = pass.resource.metadata().deletion_timestamp.is_some();
     (pass.reconciliation_state() == ReconciliationState::RolledBack && !deleted).then(|| Hold {
         reason: "RolledBack",
         message: "The newest spec was not stable within kubernetes.operator.deployment.readiness.timeout, so the last \
@@ -69,10 +64,10 @@ fn rolled_back(pass: &Pass<'_>) -> Option<Hold> {
 }
 
 /// A generation that was not taken yet needs a reason, whatever it is.
-fn under_way(pass: &Pass<'_>) -> Option<Hold> {
-    let newest = pass.resource.metadata.generation.unwrap_or_default();
-    let taken = pass.status.observed_generation == Some(newest);
-    if taken || pass.last.is_none() || pass.resource.metadata.deletion_timestamp.is_some() {
+fn under_way<R: JobResource>(pass: &Pass<'_, R>) -> Option<Hold> {
+    let newest = pass.resource.metadata().generation.unwrap_or_default();
+    let taken = pass.status.observed_generation() == Some(newest);
+    if taken || pass.last.is_none() || pass.resource.metadata().deletion_timestamp.is_some() {
         return None;
     }
     let (reason, message) = match pass.stage() {

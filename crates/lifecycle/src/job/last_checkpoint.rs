@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use api::UpgradeMode;
 
-use super::super::pass::{Pass, Stage};
-use super::super::restore::LAST_STATE_MARKER;
+use super::newest_state::LAST_STATE_MARKER;
+use super::pass::{Pass, Stage};
+use super::resource::JobResource;
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::{CompletedCheckpoint, FlinkAnswer, JobOverview};
 
@@ -20,10 +21,10 @@ const NOTHING_TO_RESTORE: &str = "so nothing can be restored. Set execution.chec
 /// that the job's end does not stay hidden.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-impl Pass<'_> {
+impl<R: JobResource> Pass<'_, R> {
     /// Records what an ended job can be restored from. Returns whether that is settled: a job counts as ended only then,
     /// because the next deployment could start from something older otherwise.
-    pub(super) fn record_last_checkpoint(&mut self, job: &JobOverview, answer: &FlinkAnswer) -> bool {
+    pub(crate) fn record_last_checkpoint(&mut self, job: &JobOverview, answer: &FlinkAnswer) -> bool {
         let checkpoints = answer.checkpoints.as_ref().filter(|checkpoints| checkpoints.job_id == job.job_id);
         let Some(checkpoints) = checkpoints else {
             let waited = job.ended_since.map(|since| answer.at.duration_since(since).unsigned_abs());

@@ -1,19 +1,18 @@
 //! Stopping a job with a savepoint. Flink recognises a repeat by the trigger id, as long as the JobManager lives that took
 //! it; so the result is always asked for before anything is repeated.
 
-use api::{
-    JobManagerDeploymentStatus as Jm, JobStatusState, Operation, OperationKind, RetryKind, UpgradeMode,
-};
+use api::{JobStatusState, Operation, OperationKind, RetryKind, UpgradeMode};
 
 use super::failure::class;
 use super::identity::{self, Purpose};
 use super::pass::{Pass, Sight};
+use super::resource::{JobResource, JobResourceStatus};
 use crate::effect::FlinkRequest;
 use crate::event::Reason;
 use crate::observed::OperationResult;
 
 /// What became of a stop with savepoint.
-pub(super) enum SavepointOutcome {
+pub(crate) enum SavepointOutcome {
     /// It is under way, or nobody can tell.
     Wait,
     /// The job has ended with a savepoint at that path.
@@ -26,8 +25,8 @@ pub(super) enum SavepointOutcome {
     JobLost,
 }
 
-impl Pass<'_> {
-    pub(super) fn begin_savepoint(&mut self) {
+impl<R: JobResource> Pass<'_, R> {
+    pub(crate) fn begin_savepoint(&mut self) {
         let Some(job_id) = self.job_id().map(str::to_owned) else { return };
         let trigger_id = identity::new(Purpose::Trigger, self.uid, self.generation, self.now());
         self.begin(Operation {
@@ -42,10 +41,10 @@ impl Pass<'_> {
     }
 
     /// When Flink says that the job has started: another time is another JobManager.
-    pub(super) fn start_time_of(&self, job_id: &str) -> Option<i64> {
+    pub(crate) fn start_time_of(&self, job_id: &str) -> Option<i64> {
         let jobs = self.answer().map(|answer| answer.jobs.as_slice()).unwrap_or_default();
         let listed = jobs.iter().find(|job| job.job_id == job_id).map(|job| job.start_time);
-        listed.or_else(|| self.status.job_status.as_ref()?.start_time.as_deref()?.parse().ok())
+        listed.or_else(|| self.status.job_status()?.start_time.as_deref()?.parse().ok())
     }
 
     /// Asks with the recorded trigger id: Flink recognises a repeat and takes no second savepoint.
@@ -53,7 +52,7 @@ impl Pass<'_> {
         let Operation { job_id: Some(job_id), trigger_id: Some(trigger_id), .. } = self.operation() else {
             return;
         };
-        let conf = self.deployed_spec().and_then(|spec| super::build::configuration(self, &spec).ok());
+        let conf = R::configuration(self);
         let target_directory = conf.as_ref().and_then(flink_conf::savepoint_directory).map(str::to_owned);
         let request = FlinkRequest::StopWithSavepoint {
             job_id,
@@ -67,7 +66,7 @@ impl Pass<'_> {
     }
 
     /// The arm of a stop with savepoint that is under way.
-    pub(super) fn follow_savepoint(&mut self) {
+    pub(crate) fn follow_savepoint(&mut self) {
         if let Some(path) = self.operation().restore_path {
             // Recorded and registered; once more, because the process that did so may have ended in between.
             self.register_savepoint(&path);
@@ -80,14 +79,14 @@ impl Pass<'_> {
             SavepointOutcome::Failed(message) => self.savepoint_failed(&message),
             // What is left is decided by the table, which knows the same of any job.
             SavepointOutcome::JobEnded | SavepointOutcome::JobLost => {
-                self.status.operation = None;
+                *self.status.operation_mut() = None;
                 self.again_at_once();
             }
         }
     }
 
     /// What Flink says of the recorded trigger. Asks again where the call got lost.
-    pub(super) fn savepoint_outcome(&mut self) -> SavepointOutcome {
+    pub(crate) fn savepoint_outcome(&mut self) -> SavepointOutcome {
         let operation = self.operation();
         let (Some(trigger_id), Some(job_id)) = (operation.trigger_id, operation.job_id) else {
             return SavepointOutcome::JobEnded;
@@ -129,7 +128,7 @@ impl Pass<'_> {
             let begun = self.operation().start_timestamp;
             self.begin_savepoint();
             // All of it has one deadline, however often the JobManager is restarted.
-            if let Some(operation) = &mut self.status.operation {
+            if let Some(operation) = self.status.operation_mut() {
                 operation.start_timestamp = begun;
             }
         } else {
@@ -138,7 +137,7 @@ impl Pass<'_> {
     }
 
     fn savepoint_is_under_way(&mut self) -> SavepointOutcome {
-        if self.job_manager_status() == Jm::Missing || self.sight == Sight::Lost {
+        if R::is_gone(self) || self.sight == Sight::Lost {
             return SavepointOutcome::JobLost;
         }
         if self.savepoint_is_overdue() {
@@ -148,7 +147,7 @@ impl Pass<'_> {
     }
 
     /// Whether the stop has had all of its time.
-    pub(super) fn savepoint_is_overdue(&self) -> bool {
+    pub(crate) fn savepoint_is_overdue(&self) -> bool {
         let start = self.operation().start_timestamp.unwrap_or_default();
         let limit = i64::try_from(self.settings.savepoint_timeout.as_millis()).unwrap_or(i64::MAX);
         self.now().as_millisecond().saturating_sub(start) > limit
@@ -166,7 +165,7 @@ impl Pass<'_> {
 
     /// The job goes on with its old spec. It is tried again after a while.
     fn savepoint_failed(&mut self, message: &str) {
-        self.status.operation = None;
+        *self.status.operation_mut() = None;
         self.count_failure(RetryKind::StopWithSavepoint);
         let message = format!("Stopping the job with a savepoint failed: {message}");
         self.fail_once(class::UPGRADE, Reason::SavepointError, &message);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::{Checkpoint, JobStatusState, Savepoint, SnapshotTriggerType};
 
 use super::pass::Pass;
+use super::resource::JobResource;
 use super::snapshots::add_savepoint;
 use crate::Question;
 use crate::event::{Component, EventRecord, Reason};
@@ -18,9 +19,9 @@ enum Pending {
     Checkpoint,
 }
 
-impl Pass<'_> {
+impl<R: JobResource> Pass<'_, R> {
     /// Questions about results that are still to come.
-    pub(super) fn pending_questions(&self, job_id: &str) -> Vec<Question> {
+    pub(crate) fn pending_questions(&self, job_id: &str) -> Vec<Question> {
         let savepoint = self
             .savepoint_trigger()
             .map(|trigger_id| Question::Savepoint { job_id: job_id.to_owned(), trigger_id });
@@ -39,8 +40,8 @@ impl Pass<'_> {
     }
 
     /// An upgrade would end a savepoint that somebody waits for.
-    pub(super) fn waits_for_pending_savepoint(&mut self) -> bool {
-        let waits = self.is_application()
+    pub(crate) fn waits_for_pending_savepoint(&mut self) -> bool {
+        let waits = R::has_job(self)
             && !self.settings.ignore_pending_savepoint
             && self.job_state() == Some(JobStatusState::Running)
             && self.savepoint_trigger().is_some();
@@ -56,7 +57,7 @@ impl Pass<'_> {
     }
 
     /// Takes in what became of pending snapshots (`SnapshotObserver` of the Java operator).
-    pub(super) fn observe_pending_snapshots(&mut self, answer: &FlinkAnswer) {
+    pub(crate) fn observe_pending_snapshots(&mut self, answer: &FlinkAnswer) {
         let runs = self.job_state() == Some(JobStatusState::Running);
         for (pending, trigger) in
             [(Pending::Savepoint, self.savepoint_trigger()), (Pending::Checkpoint, self.checkpoint_trigger())]
@@ -146,7 +147,7 @@ impl Pass<'_> {
         if let Some(nonce) = self.manual_nonce(pending)
             && let Some(mut last) = self.last.clone()
         {
-            if let Some(job) = &mut last.spec.job {
+            if let Some(job) = R::job_mut(&mut last.spec) {
                 match pending {
                     Pending::Savepoint => job.savepoint_trigger_nonce = Some(nonce),
                     Pending::Checkpoint => job.checkpoint_trigger_nonce = Some(nonce),
@@ -182,7 +183,7 @@ impl Pass<'_> {
 
     /// The nonce that asked for it, if a nonce did.
     fn manual_nonce(&self, pending: Pending) -> Option<i64> {
-        let job = self.spec.job.as_ref()?;
+        let job = self.wanted_job()?;
         let (cause, nonce) = match pending {
             Pending::Savepoint => (self.savepoint_info().trigger_type, job.savepoint_trigger_nonce),
             Pending::Checkpoint => (self.checkpoint_info().trigger_type, job.checkpoint_trigger_nonce),

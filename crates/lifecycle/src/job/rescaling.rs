@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{FlinkDeploymentSpec, FlinkVersion, JobState, JobStatusState, Operation, ReconciliationState};
+use api::{FlinkVersion, JobState, JobStatusState, Operation, ReconciliationState};
 use jiff::Timestamp;
 
 use super::pass::Pass;
+use super::resource::{JobResource, JobResourceStatus};
 use crate::diff::{DiffType, SpecDiff};
 use crate::effect::{FlinkRequest, ParallelismBounds};
 use crate::event::{Component, EventRecord, Reason};
@@ -21,30 +22,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Parallelism by vertex, as `pipeline.jobvertex-parallelism-overrides` says it.
 type Overrides = BTreeMap<String, u32>;
 
-impl Pass<'_> {
+impl<R: JobResource> Pass<'_, R> {
     /// Whether a native job is being rescaled.
-    pub(super) fn rescales(&self) -> bool {
-        self.scales() && self.is_application() && !self.is_standalone()
+    pub(crate) fn rescales(&self) -> bool {
+        self.scales() && R::has_job(self) && !R::is_standalone(self)
     }
 
     /// Whether the running job can be told another parallelism.
     fn can_be_rescaled(&self) -> bool {
-        let adaptive = |spec: &FlinkDeploymentSpec| {
-            super::build::configuration(self, spec).is_ok_and(|conf| flink_conf::is_adaptive(&conf))
-        };
         self.settings.inplace_scaling
-            && self.is_application()
-            && !self.is_standalone()
+            && R::has_job(self)
+            && !R::is_standalone(self)
             && self.reconciliation_state() == ReconciliationState::Deployed
             && self.job_is_reachable()
-            && self.deployed_spec().is_some_and(|spec| {
-                spec.flink_version.is_some_and(|version| version >= FlinkVersion::V1_18) && adaptive(&spec)
-            })
+            && R::flink_version(self).is_some_and(|version| version >= FlinkVersion::V1_18)
+            && R::configuration(self).is_some_and(|conf| flink_conf::is_adaptive(&conf))
     }
 
     /// Tells the job its new parallelism, and records the new spec as deployed when Flink has taken it. Returns whether
     /// that is all there is to do about the change for now.
-    pub(super) fn rescale_job(&mut self, change: &SpecDiff) -> bool {
+    pub(crate) fn rescale_job(&mut self, change: &SpecDiff) -> bool {
         if change.kind != DiffType::Scale || !self.can_be_rescaled() {
             return false;
         }
@@ -60,7 +57,7 @@ impl Pass<'_> {
             None if there.refusal.is_some() && !in_vain => self.waits_for_rescaling(),
             None => false,
             Some(wanted) if wanted == there.bounds() => {
-                self.record_spec(self.spec.clone(), ReconciliationState::Deployed, JobState::Running);
+                R::record_spec(self, self.spec.clone(), ReconciliationState::Deployed, JobState::Running);
                 self.begin_rescaling();
                 self.again_at_once();
                 true
@@ -74,8 +71,8 @@ impl Pass<'_> {
     }
 
     /// Until the job has the parallelism that is recorded, or for as long as a cluster may take to become ready.
-    pub(super) fn follow_rescaling(&mut self) {
-        let recorded = self.operation().generation <= self.status.observed_generation;
+    pub(crate) fn follow_rescaling(&mut self) {
+        let recorded = self.operation().generation <= self.status.observed_generation();
         if !(self.rescales() && recorded) {
             return;
         }
@@ -87,7 +84,7 @@ impl Pass<'_> {
             if let Some(missing) = missing.filter(|missing| !missing.is_empty() && !self.job_ended()) {
                 self.tell_missing_parallelism(&missing);
             }
-            self.status.operation = None;
+            *self.status.operation_mut() = None;
             if runs {
                 self.mark_stable();
             }
@@ -141,8 +138,8 @@ impl Pass<'_> {
         answer.parallelism.as_ref().filter(|parallelism| parallelism.job_id == job_id)
     }
 
-    fn overrides(&self, spec: &FlinkDeploymentSpec) -> Option<Overrides> {
-        let conf = super::build::configuration(self, spec).ok()?;
+    fn overrides(&self, spec: &R::Spec) -> Option<Overrides> {
+        let conf = R::configuration_of(self, spec)?;
         flink_conf::parallelism_overrides(&conf).ok()
     }
 

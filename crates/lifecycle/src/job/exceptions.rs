@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::super::pass::Pass;
+use super::pass::Pass;
+use super::resource::JobResource;
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::JobException;
 
@@ -15,11 +16,11 @@ pub fn look_back(now: Timestamp) -> i64 {
     now.as_millisecond() - LOOK_BACK_MILLIS
 }
 
-impl Pass<'_> {
+impl<R: JobResource> Pass<'_, R> {
     /// Exceptions that were not told yet, each as one Event with the first lines of its stack trace; as many as the
     /// settings allow in one pass. The oldest come first, so that the others are told in the next passes and none is
     /// lost.
-    pub(super) fn report_exceptions(&mut self, exceptions: &[JobException]) {
+    pub(crate) fn report_exceptions(&mut self, exceptions: &[JobException]) {
         let told = self.observed.exceptions_reported.unwrap_or_else(|| look_back(self.now()));
         let mut new: Vec<&JobException> = exceptions.iter().filter(|one| one.timestamp > told).collect();
         new.sort_by_key(|exception| exception.timestamp);

@@ -1,24 +1,25 @@
 //! Savepoints that upgrades take are made known: as FlinkStateSnapshot, or in the history of the status.
 
 use api::{
-    CheckpointInfo, FlinkStateSnapshot, FlinkStateSnapshotSpec, JobKind, JobReference, Savepoint,
-    SavepointFormatType, SavepointInfo, SavepointSpec, SnapshotTriggerType, UpgradeMode, names,
+    CheckpointInfo, FlinkStateSnapshot, FlinkStateSnapshotSpec, JobReference, Savepoint, SavepointFormatType,
+    SavepointInfo, SavepointSpec, SnapshotTriggerType, UpgradeMode, names,
 };
 use kube::core::{DynamicObject, ObjectMeta, TypeMeta};
 
 use super::pass::Pass;
+use super::resource::{JobResource, JobResourceStatus};
 use crate::effect::Effect;
 use crate::event::{Component, EventRecord, Reason};
 
 /// How often a FlinkStateSnapshot is tried to be created while the job stands still.
 const TRIES: u32 = 3;
 
-impl Pass<'_> {
+impl<R: JobResource> Pass<'_, R> {
     /// Makes a savepoint known whose path is recorded now. Returns whether that takes another round.
     ///
     /// The path is in the status before anything is created, so that it cannot get lost together with the resource that
     /// was to name it. A repeat applies the same resource again.
-    pub(super) fn register_savepoint(&mut self, path: &str) -> bool {
+    pub(crate) fn register_savepoint(&mut self, path: &str) -> bool {
         if !self.settings.snapshot_resources {
             self.add_to_history(path);
             return false;
@@ -27,7 +28,7 @@ impl Pass<'_> {
             self.add_to_history(path);
             return false;
         };
-        if let Some(operation) = &mut self.status.operation {
+        if let Some(operation) = self.status.operation_mut() {
             operation.restore_path = Some(path.to_owned());
         }
         self.effects.push(Effect::Apply(Box::new(snapshot)));
@@ -37,7 +38,7 @@ impl Pass<'_> {
 
     /// Whether a savepoint was taken whose FlinkStateSnapshot cannot be created: it goes into the history, and the
     /// upgrade goes on from its path.
-    pub(super) fn goes_on_without_snapshot_resource(&mut self) -> Option<String> {
+    pub(crate) fn goes_on_without_snapshot_resource(&mut self) -> Option<String> {
         let failure = self.observed.failure.as_ref()?;
         if !failure.needs_user && failure.attempts < TRIES {
             return None;
@@ -76,10 +77,7 @@ impl Pass<'_> {
     fn upgrade_snapshot(&self, path: &str) -> Option<DynamicObject> {
         let begun = self.operation().start_timestamp?;
         let spec = FlinkStateSnapshotSpec {
-            job_reference: Some(JobReference {
-                kind: Some(JobKind::FlinkDeployment),
-                name: Some(self.name.to_owned()),
-            }),
+            job_reference: Some(JobReference { kind: Some(R::KIND), name: Some(self.name.to_owned()) }),
             savepoint: Some(SavepointSpec {
                 path: Some(path.to_owned()),
                 format_type: self.savepoint_format(),
@@ -107,24 +105,24 @@ impl Pass<'_> {
     }
 
     /// The upgrade goes on from the savepoint at `path`, which is recorded.
-    pub(super) fn stop_with_recorded_savepoint(&mut self, path: String) {
+    pub(crate) fn stop_with_recorded_savepoint(&mut self, path: String) {
         self.job().upgrade_savepoint_path = Some(path);
         self.record_stopped(UpgradeMode::Savepoint);
     }
 
-    pub(super) fn savepoint_info(&self) -> SavepointInfo {
-        let job = self.status.job_status.as_ref();
+    pub(crate) fn savepoint_info(&self) -> SavepointInfo {
+        let job = self.status.job_status();
         job.and_then(|job| job.savepoint_info.clone()).unwrap_or_default()
     }
 
-    pub(super) fn checkpoint_info(&self) -> CheckpointInfo {
-        let job = self.status.job_status.as_ref();
+    pub(crate) fn checkpoint_info(&self) -> CheckpointInfo {
+        let job = self.status.job_status();
         job.and_then(|job| job.checkpoint_info.clone()).unwrap_or_default()
     }
 }
 
 /// A new savepoint is the last one, and stands in the history once.
-pub(super) fn add_savepoint(info: &mut SavepointInfo, savepoint: Savepoint) {
+pub(crate) fn add_savepoint(info: &mut SavepointInfo, savepoint: Savepoint) {
     let history = info.savepoint_history.get_or_insert_default();
     if history.last().is_none_or(|last| last.location != savepoint.location) {
         history.push(savepoint.clone());

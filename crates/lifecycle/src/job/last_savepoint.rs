@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use api::{ErrorReport, JobManagerDeploymentStatus as Jm, JobStatusState, RetryKind, UpgradeMode};
+use api::{ErrorReport, JobStatusState, RetryKind, UpgradeMode};
 use jiff::Timestamp;
 
-use super::super::failure::class;
-use super::super::pass::{Pass, Sight, Stage};
-use super::super::savepoint::SavepointOutcome;
-use super::super::upgrade::KnownState;
+use super::failure::class;
+use super::pass::{Pass, Sight, Stage};
+use super::resource::{JobResource, JobResourceStatus};
+use super::savepoint::SavepointOutcome;
+use super::upgrade::KnownState;
 use crate::event::{Component, EventRecord, Reason};
 
 /// How the sentence begins that says what goes with a job.
@@ -17,13 +18,13 @@ const WITHOUT_SAVEPOINT: &str = "The job is deleted without a savepoint";
 /// Tries until the resource goes without a savepoint.
 const TRIES: u32 = 3;
 
-impl Pass<'_> {
+impl<R: JobResource> Pass<'_, R> {
     /// Takes the last savepoint. Returns whether there is anything to wait for.
-    pub(super) fn waits_for_last_savepoint(&mut self) -> bool {
-        if !self.settings.savepoint_on_deletion || !self.is_application() || self.last.is_none() {
+    pub(crate) fn waits_for_last_savepoint(&mut self) -> bool {
+        if !self.settings.savepoint_on_deletion || !R::has_job(self) || self.last.is_none() {
             return false;
         }
-        self.observe();
+        R::observe(self);
         match self.stage() {
             Stage::Stopping => self.follow_last_savepoint(),
             Stage::Deployed => self.begin_last_savepoint(),
@@ -37,7 +38,7 @@ impl Pass<'_> {
 
     /// The job that is being cancelled ends with a checkpoint, whose path is recorded when Flink has told it.
     fn waits_for_last_checkpoint(&mut self) -> bool {
-        let gone = self.job_manager_status() == Jm::Missing || self.sight == Sight::Lost;
+        let gone = R::is_gone(self) || self.sight == Sight::Lost;
         if self.job_ended() || gone || self.savepoint_is_overdue() {
             return self.goes_with_recorded_state();
         }
@@ -79,7 +80,7 @@ impl Pass<'_> {
             self.look_again(left);
             return true;
         }
-        if self.job_manager_status() == Jm::Ready && self.job_state() == Some(JobStatusState::Running) {
+        if R::is_ready(self) && self.job_state() == Some(JobStatusState::Running) {
             self.deletion_waits("TakingSavepoint", "The job is being stopped with a savepoint.");
             self.begin_savepoint();
             return true;
@@ -89,9 +90,9 @@ impl Pass<'_> {
 
     /// A job that does not run may come back; it is waited for as long as one savepoint may take.
     fn waits_for_job_to_run(&mut self) -> bool {
-        let asked = self.resource.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let asked = self.resource.metadata().deletion_timestamp.as_ref().map(|time| time.0);
         let waited = self.now().duration_since(asked.unwrap_or(Timestamp::UNIX_EPOCH)).unsigned_abs();
-        let gone = self.job_manager_status() == Jm::Missing;
+        let gone = R::is_gone(self);
         if gone || waited > self.settings.savepoint_timeout {
             return self.goes_without_savepoint("the job does not run");
         }
@@ -132,7 +133,7 @@ impl Pass<'_> {
                 self.savepoint_is_kept()
             }
             SavepointOutcome::Failed(message) => {
-                self.status.operation = None;
+                *self.status.operation_mut() = None;
                 self.count_failure(RetryKind::StopWithSavepoint);
                 let message = format!("Stopping the job with a savepoint failed: {message}");
                 let event =
@@ -147,14 +148,14 @@ impl Pass<'_> {
     }
 
     fn savepoint_is_kept(&mut self) -> bool {
-        self.status.operation = None;
+        *self.status.operation_mut() = None;
         self.deletion = None;
         false
     }
 
     /// The job goes with what it has: its newest checkpoint stays where it is, and its user is told.
     fn goes_without_savepoint(&mut self, why: &str) -> bool {
-        self.status.operation = None;
+        *self.status.operation_mut() = None;
         self.deletion = None;
         let newest = self.observed.flink.answer.as_ref().and_then(|answer| {
             let newest = answer.checkpoints.as_ref()?.newest()?;
@@ -171,8 +172,8 @@ impl Pass<'_> {
     }
 
     /// Told until the resource is gone: the operator that recorded it may have ended before it could.
-    pub(super) fn tell_what_goes(&mut self) {
-        let error = self.status.error.as_deref().and_then(|error| ErrorReport::from_text(error).message);
+    pub(crate) fn tell_what_goes(&mut self) {
+        let error = self.status.error().and_then(|error| ErrorReport::from_text(error).message);
         let Some(message) = error.filter(|message| message.starts_with(WITHOUT_SAVEPOINT)) else { return };
         let event = EventRecord::warning(Reason::SavepointError, Component::JobManagerDeployment, message);
         self.event(event.once("deleted without savepoint"));

@@ -1,26 +1,19 @@
 //! Bringing the status up to date with what was observed.
 
-mod exceptions;
-mod job;
-mod last_checkpoint;
-
-pub use exceptions::look_back as exception_look_back;
-
 use std::time::Duration;
 
 use api::error::ErrorReport;
-use api::{JobManagerDeploymentStatus as Jm, JobStatusState, OperationKind, ReconciliationState, RetryKind};
-use jiff::Timestamp;
+use api::{JobManagerDeploymentStatus as Jm, JobStatusState, ReconciliationState, RetryKind};
 
 use super::failure::class;
 use super::pass::{Pass, Stage};
 use crate::event::{Component, EventRecord, Reason};
-use crate::observed::{FlinkAnswer, JobManager, PodProblem};
+use crate::observed::{JobManager, PodProblem};
 
 /// How long pods may wait for their volumes before that is reported: the Java operator creates ConfigMaps after pods.
 const MOUNT_GRACE: Duration = Duration::from_secs(30);
 
-impl<'a> Pass<'a> {
+impl Pass<'_> {
     /// Looks at the cluster, if there ought to be one.
     pub(super) fn observe(&mut self) {
         match self.stage() {
@@ -57,21 +50,6 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The newest answer of the cluster that runs now, and not of before the step that is under way.
-    pub(super) fn answer(&self) -> Option<&'a FlinkAnswer> {
-        let observed = self.observed;
-        let job_manager = observed.job_manager.as_ref()?;
-        let ours = |answer: &&FlinkAnswer| answer.cluster == job_manager.uid;
-        observed.flink.current().filter(ours).filter(|answer| !self.is_older_than_operation(answer.at))
-    }
-
-    fn is_older_than_operation(&self, at: Timestamp) -> bool {
-        self.status.operation.as_ref().is_some_and(|operation| {
-            let follows = matches!(operation.kind, Some(OperationKind::Stopping | OperationKind::Cancelling));
-            follows && operation.start_timestamp.is_some_and(|start| at.as_millisecond() < start)
-        })
-    }
-
     // ---- JobManager ---------------------------------------------------------------------------------------------
 
     fn observe_job_manager(&mut self) {
@@ -93,18 +71,6 @@ impl<'a> Pass<'a> {
             self.status.job_manager_deployment_status = Some(Jm::DeployedNotReady);
             self.job_is_out_of_sight();
         }
-    }
-
-    /// Whether several polls in a row were not answered: one may always be lost.
-    pub(super) fn flink_is_silent(&self) -> bool {
-        let silent_since = self.observed.flink.failure.as_ref().map(|failure| failure.since);
-        let patience = self.patience_with_flink();
-        silent_since.is_some_and(|since| self.now().duration_since(since).unsigned_abs() >= patience)
-    }
-
-    /// Longer than one call may take.
-    pub(super) fn patience_with_flink(&self) -> Duration {
-        self.settings.flink_client_timeout.saturating_mul(3) / 2
     }
 
     fn observe_starting(&mut self, job_manager: &JobManager) {
@@ -129,8 +95,7 @@ impl<'a> Pass<'a> {
         if let Some(message) = &job_manager.failed_create {
             return Some(PodProblem { reason: "FailedCreate".to_owned(), message: message.clone() });
         }
-        let recorded =
-            self.status.reconciliation_status.as_ref().and_then(|all| all.reconciliation_timestamp);
+        let recorded = self.recorded_at();
         let waited = self.now().as_millisecond() - recorded.unwrap_or_default();
         let patient = waited < i64::try_from(MOUNT_GRACE.as_millis()).unwrap_or(i64::MAX);
         self.observed.pods.iter().find(|problem| !(patient && problem.reason == "FailedMount")).cloned()
@@ -145,18 +110,6 @@ impl<'a> Pass<'a> {
         if !matches!(before, Jm::Missing | Jm::Error) && !self.job_ended() {
             let message = "Missing JobManager deployment";
             self.fail(class::MISSING, Reason::Missing, message);
-        }
-    }
-
-    /// A job that was seen and cannot be seen now. That it is being cancelled is known only of a cancel of our own.
-    fn job_is_out_of_sight(&mut self) {
-        let ours = self.stage() == Stage::Cancelling;
-        let seen = self.job_state().is_some_and(|state| match state {
-            JobStatusState::Cancelling => !ours,
-            state => !state.is_terminal(),
-        });
-        if self.is_application() && seen {
-            self.job().state = Some(JobStatusState::Reconciling);
         }
     }
 

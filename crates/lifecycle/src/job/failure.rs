@@ -5,62 +5,65 @@ use std::time::Duration;
 use api::error::ErrorReport;
 use api::{Retry, RetryKind};
 
-use super::back_off;
-use super::pass::Pass;
+use super::pass::{Pass, last_reconciled_spec};
+use super::resource::{JobResource, JobResourceStatus};
 use crate::event::{Component, EventRecord, Reason};
 
+/// A job that ran for this long before it failed has recovered from its earlier failures: they are not counted any more.
+pub(crate) const RECOVERED: Duration = Duration::from_mins(10);
+
 /// Java classes that tools look for in `status.error`.
-pub(super) mod class {
+pub(crate) mod class {
     pub(crate) use api::error::types::{
         DEPLOYMENT_FAILED as DEPLOYMENT, MISSING_JOB_MANAGER as MISSING, RECONCILIATION,
         SERIALIZED_THROWABLE as JOB, UPGRADE_FAILURE as UPGRADE, VALIDATION,
     };
 }
 
-impl Pass<'_> {
+impl<R: JobResource> Pass<'_, R> {
     /// Puts an error into the status, in the JSON form of the Java operator.
-    pub(super) fn set_error(&mut self, class: &str, message: &str) {
+    pub(crate) fn set_error(&mut self, class: &str, message: &str) {
         self.set_error_report(&ErrorReport::new(class, message));
     }
 
-    pub(super) fn set_error_report(&mut self, report: &ErrorReport) {
-        self.status.error = Some(report.to_text(self.settings.error_limits));
+    pub(crate) fn set_error_report(&mut self, report: &ErrorReport) {
+        *self.status.error_mut() = Some(report.to_text(self.settings.error_limits));
     }
 
     /// An error of the deployment itself: status and a Warning Event of component JobManagerDeployment.
-    pub(super) fn fail(&mut self, class: &str, reason: Reason, message: &str) {
+    pub(crate) fn fail(&mut self, class: &str, reason: Reason, message: &str) {
         self.set_error(class, message);
         self.event(EventRecord::warning(reason, Component::JobManagerDeployment, message));
     }
 
     /// The same as [`Pass::fail`], with an Event only when the error is news.
-    pub(super) fn fail_once(&mut self, class: &str, reason: Reason, message: &str) {
+    pub(crate) fn fail_once(&mut self, class: &str, reason: Reason, message: &str) {
         self.set_error(class, message);
         self.explain(EventRecord::warning(reason, Component::JobManagerDeployment, message));
     }
 
     /// An Event that explains the error of the status. It is told when the error is recorded, and not again as long as
     /// the status says the same.
-    pub(super) fn explain(&mut self, event: EventRecord) {
-        let error = self.status.error.clone().unwrap_or_default();
+    pub(crate) fn explain(&mut self, event: EventRecord) {
+        let error = self.status.error().unwrap_or_default().to_owned();
         self.explained.push((self.effects.len(), error));
         self.event(event);
     }
 
     /// Several parts of a pass may find errors; the status has room for the last one. Events of errors that the status
     /// had before, or that make no difference to it, are left out.
-    pub(super) fn leave_out_what_was_told(&mut self) {
-        let stored = self.resource.status.as_ref().and_then(|status| status.error.as_ref());
-        let unchanged = self.status.error.as_ref() == stored;
+    pub(crate) fn leave_out_what_was_told(&mut self) {
+        let stored = self.resource.status().and_then(|status| status.error());
+        let unchanged = self.status.error() == stored;
         for (place, error) in self.explained.drain(..).rev() {
-            if unchanged || Some(&error) == stored {
+            if unchanged || Some(error.as_str()) == stored {
                 self.effects.remove(place);
             }
         }
     }
 
     /// Records the failure of an effect and waits before the next try. Returns whether there was one.
-    pub(super) fn record_effect_failure(&mut self) -> bool {
+    pub(crate) fn record_effect_failure(&mut self) -> bool {
         let Some(failure) = &self.observed.failure else { return false };
         let message = format!("{}: {}", failure.action, failure.message);
         self.fail_once(class::RECONCILIATION, Reason::Error, &message);
@@ -70,8 +73,8 @@ impl Pass<'_> {
     }
 
     /// A recorded spec that cannot be read must not count as "nothing was ever deployed".
-    pub(super) fn record_is_unreadable(&mut self) -> bool {
-        if self.status.last_reconciled_spec().is_none() || self.last.is_some() {
+    pub(crate) fn record_is_unreadable(&mut self) -> bool {
+        if last_reconciled_spec::<R>(&self.status).is_none() || self.last.is_some() {
             return false;
         }
         let message = "status.reconciliationStatus.lastReconciledSpec cannot be read, so what runs is unknown and \
@@ -85,29 +88,29 @@ impl Pass<'_> {
     // ---- tries that are repeated ---------------------------------------------------------------------------------
 
     /// How often `kind` has failed in a row for this generation.
-    pub(super) fn failures_of(&self, kind: RetryKind) -> u32 {
-        let retry = self.status.retry.as_ref();
+    pub(crate) fn failures_of(&self, kind: RetryKind) -> u32 {
+        let retry = self.status.retry();
         let same =
             retry.filter(|retry| retry.kind == Some(kind) && retry.generation == Some(self.generation));
         same.and_then(|retry| u32::try_from(retry.count?).ok()).unwrap_or(0)
     }
 
     /// How long to wait before `kind` is tried again; `None` when it may be tried now.
-    pub(super) fn wait_before(&self, kind: RetryKind) -> Option<Duration> {
+    pub(crate) fn wait_before(&self, kind: RetryKind) -> Option<Duration> {
         let failures = self.failures_of(kind);
         if failures == 0 {
             return None;
         }
-        let failed = self.status.retry.as_ref().and_then(|retry| retry.timestamp).unwrap_or_default();
+        let failed = self.status.retry().and_then(|retry| retry.timestamp).unwrap_or_default();
         let waited = self.now().as_millisecond().saturating_sub(failed);
         let waited = Duration::from_millis(u64::try_from(waited).unwrap_or(0));
         back_off(failures).checked_sub(waited).filter(|left| !left.is_zero())
     }
 
     /// Records one more failure of `kind`.
-    pub(super) fn count_failure(&mut self, kind: RetryKind) {
+    pub(crate) fn count_failure(&mut self, kind: RetryKind) {
         let count = i32::try_from(self.failures_of(kind)).unwrap_or(i32::MAX).saturating_add(1);
-        self.status.retry = Some(Retry {
+        *self.status.retry_mut() = Some(Retry {
             kind: Some(kind),
             count: Some(count),
             timestamp: Some(self.now().as_millisecond()),
@@ -116,7 +119,23 @@ impl Pass<'_> {
     }
 
     /// `kind` has worked.
-    pub(super) fn forget_failures(&mut self, kind: RetryKind) {
-        self.status.retry.take_if(|retry| retry.kind == Some(kind));
+    pub(crate) fn forget_failures(&mut self, kind: RetryKind) {
+        self.status.retry_mut().take_if(|retry| retry.kind == Some(kind));
     }
+}
+
+/// How long to wait before a try number `attempts` (from 1): 5 s, growing by half each time, at most 5 min. It never
+/// gives up (the Java operator leaves a resource alone for ten hours after 15 tries).
+#[must_use]
+pub fn back_off(attempts: u32) -> Duration {
+    const FIRST_MILLIS: u64 = 5_000;
+    const CAP_MILLIS: u64 = 300_000;
+    let mut millis = FIRST_MILLIS;
+    for _ in 1..attempts {
+        millis = millis.saturating_mul(3) / 2;
+        if millis >= CAP_MILLIS {
+            return Duration::from_millis(CAP_MILLIS);
+        }
+    }
+    Duration::from_millis(millis)
 }

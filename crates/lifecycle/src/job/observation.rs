@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use api::error::ErrorReport;
 use api::names::JOB_NOT_FOUND_ERR;
-use api::{JobState, JobStatusState, ReconciliationState, RetryKind, UpgradeMode};
+use api::{JobState, JobStatusState, OperationKind, ReconciliationState, RetryKind, UpgradeMode};
 use jiff::Timestamp;
 
-use super::super::failure::class;
-use super::super::pass::{Pass, Sight, Stage};
-use super::super::restart::RECOVERED;
+use super::failure::{RECOVERED, class};
+use super::pass::{Pass, Sight, Stage};
+use super::resource::{JobResource, JobResourceStatus};
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::{FlinkAnswer, JobOverview};
 
 /// How long a job may be absent from a JobManager that answers before that is reported: it appears only when the main
 /// method has run.
-pub(super) const JOB_GRACE: Duration = Duration::from_mins(1);
+pub(crate) const JOB_GRACE: Duration = Duration::from_mins(1);
 
 /// How long a new job may take to have all its tasks before anybody is told that it does not: most need less, and then it
 /// is not worth two writes.
@@ -24,10 +24,49 @@ const STARTS: Duration = Duration::from_secs(5);
 /// How long a JobManager may keep to itself why a job failed.
 const CAUSE_PATIENCE: Duration = Duration::from_secs(20);
 
-impl Pass<'_> {
-    pub(super) fn observe_job(&mut self, answer: &FlinkAnswer) {
+impl<'a, R: JobResource> Pass<'a, R> {
+    /// The newest answer of the cluster that runs now, and not of before the step that is under way.
+    pub(crate) fn answer(&self) -> Option<&'a FlinkAnswer> {
+        let observed = self.observed;
+        let job_manager = observed.job_manager.as_ref()?;
+        let ours = |answer: &&FlinkAnswer| answer.cluster == job_manager.uid;
+        observed.flink.current().filter(ours).filter(|answer| !self.is_older_than_operation(answer.at))
+    }
+
+    fn is_older_than_operation(&self, at: Timestamp) -> bool {
+        self.status.operation().is_some_and(|operation| {
+            let follows = matches!(operation.kind, Some(OperationKind::Stopping | OperationKind::Cancelling));
+            follows && operation.start_timestamp.is_some_and(|start| at.as_millisecond() < start)
+        })
+    }
+
+    /// Whether several polls in a row were not answered: one may always be lost.
+    pub(crate) fn flink_is_silent(&self) -> bool {
+        let silent_since = self.observed.flink.failure.as_ref().map(|failure| failure.since);
+        let patience = self.patience_with_flink();
+        silent_since.is_some_and(|since| self.now().duration_since(since).unsigned_abs() >= patience)
+    }
+
+    /// Longer than one call may take.
+    pub(crate) fn patience_with_flink(&self) -> Duration {
+        self.settings.flink_client_timeout.saturating_mul(3) / 2
+    }
+
+    /// A job that was seen and cannot be seen now. That it is being cancelled is known only of a cancel of our own.
+    pub(crate) fn job_is_out_of_sight(&mut self) {
+        let ours = self.stage() == Stage::Cancelling;
+        let seen = self.job_state().is_some_and(|state| match state {
+            JobStatusState::Cancelling => !ours,
+            state => !state.is_terminal(),
+        });
+        if R::has_job(self) && seen {
+            self.job().state = Some(JobStatusState::Reconciling);
+        }
+    }
+
+    pub(crate) fn observe_job(&mut self, answer: &FlinkAnswer) {
         let Some(job_id) = self.job_id().map(str::to_owned) else { return };
-        self.report_other_jobs(&job_id, answer);
+        R::observe_other_jobs(self, &job_id, answer);
         match answer.jobs.iter().find(|job| job.job_id == job_id) {
             Some(job) => self.job_is_there(job, answer),
             None => self.job_is_absent(answer.at, answer.absent.get(&job_id).copied()),
@@ -58,7 +97,7 @@ impl Pass<'_> {
             self.sight = Sight::Ending;
             return;
         }
-        self.status.error.take_if(|error| error == JOB_NOT_FOUND_ERR);
+        self.status.error_mut().take_if(|error| error == JOB_NOT_FOUND_ERR);
         let now = self.now().as_millisecond().to_string();
         let recorded = self.job();
         recorded.job_name = Some(job.name.clone());
@@ -75,7 +114,7 @@ impl Pass<'_> {
         if self.stage() == Stage::Deployed {
             self.observe_pending_snapshots(answer);
             if !state.is_terminal() {
-                self.observe_health(answer);
+                R::observe_running_job(self, answer);
             }
             self.forget_old_failures(job, answer.at);
         }
@@ -84,7 +123,7 @@ impl Pass<'_> {
     /// Whether the recorded state of the job is another one, and younger than an answer: an operator that was away may
     /// hold an old one. An end counts whenever it is told, unless another one is recorded.
     fn is_out_of_date(&self, at: Timestamp, state: JobStatusState) -> bool {
-        let job = self.status.job_status.as_ref();
+        let job = self.status.job_status();
         let recorded = job.and_then(|job| job.update_time.as_deref()?.parse::<i64>().ok());
         let is_older = recorded.is_some_and(|recorded| at.as_millisecond() < recorded);
         let differs = self.job_state().is_some_and(|recorded| {
@@ -132,7 +171,7 @@ impl Pass<'_> {
             UpgradeMode::Stateless => UpgradeMode::Stateless,
             UpgradeMode::Savepoint | UpgradeMode::LastState => UpgradeMode::Savepoint,
         };
-        if let Some(job) = &mut last.spec.job {
+        if let Some(job) = R::job_mut(&mut last.spec) {
             job.state = Some(JobState::Suspended);
             job.upgrade_mode = Some(mode);
         }
@@ -181,28 +220,8 @@ impl Pass<'_> {
             return;
         }
         self.sight = Sight::Lost;
-        self.status.error = Some(JOB_NOT_FOUND_ERR.to_owned());
+        *self.status.error_mut() = Some(JOB_NOT_FOUND_ERR.to_owned());
         self.explain(EventRecord::warning(Reason::Missing, Component::Job, JOB_NOT_FOUND_ERR));
-    }
-
-    /// An application has one job. Others are not looked after, and end when the cluster is replaced.
-    fn report_other_jobs(&mut self, job_id: &str, answer: &FlinkAnswer) {
-        let others: Vec<&str> = answer
-            .jobs
-            .iter()
-            .filter(|job| job.job_id != job_id && !job.state.is_terminal())
-            .map(|job| job.job_id.as_str())
-            .collect();
-        if others.is_empty() {
-            return;
-        }
-        let message = format!(
-            "Besides job {job_id}, the cluster runs {}. Nobody looks after them, and they end without a savepoint when \
-             the cluster is replaced. Remedy: let the main method execute one job only, or use a session cluster.",
-            others.join(", ")
-        );
-        let event = EventRecord::warning(Reason::Error, Component::Job, message);
-        self.event(event.once(format!("other-jobs-{}", others.join("-"))));
     }
 }
 
