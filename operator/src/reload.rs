@@ -7,6 +7,7 @@ use std::time::Duration;
 use deployment::DeploymentReconciler;
 use engine::control::Control;
 use flink_conf::OperatorDefaults;
+use session_job::SessionJobReconciler;
 use tokio::sync::Notify;
 
 use crate::arguments::Arguments;
@@ -16,6 +17,7 @@ use crate::configuration;
 pub(crate) struct Reload {
     pub(crate) interval: Duration,
     pub(crate) reconciler: Arc<DeploymentReconciler>,
+    pub(crate) session_jobs: Arc<SessionJobReconciler>,
     pub(crate) control: Arc<Control>,
     pub(crate) news: Arc<Notify>,
 }
@@ -36,7 +38,8 @@ impl Reload {
     }
 
     fn take(&self, defaults: OperatorDefaults) {
-        if self.reconciler.set_defaults(defaults) {
+        if self.reconciler.set_defaults(defaults.clone()) {
+            self.session_jobs.set_defaults(defaults);
             tracing::info!("the operator's configuration has changed");
             self.control.wake_everything();
             self.news.notify_one();

@@ -9,11 +9,12 @@ use engine::control::{Control, Reconciler, Selection};
 use engine::driver::{Driver, DriverConfig};
 use engine::flink::{FlinkAddresses, ServiceProxyTransport};
 use engine::kubernetes::{ConnectOptions, Kubernetes};
-use engine::ports::{Kind, SystemClock};
+use engine::ports::{Kind, NoArtifacts, SystemClock};
 use engine::queue::QueueConfig;
 use engine::{Engine, Ways};
 use flink_client::{HttpOptions, HttpTransport, Transport};
 use flink_conf::settings::{OperatorSettings, StartupSettings, namespaces_of};
+use session_job::SessionJobReconciler;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -51,6 +52,7 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
     let ways = Ways {
         transport: transport(arguments, &addresses, &kubernetes)?,
         api: Arc::new(kubernetes),
+        artifacts: Arc::new(NoArtifacts),
         addresses,
         clock: SystemClock::new(),
     };
@@ -58,15 +60,18 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
     let engine = Engine::new(ways, time_limit)?;
     let selection = selection(arguments, &startup);
     tracing::info!(namespaces = ?selection.namespaces, labels = ?selection.labels, "watching");
-    let reconciler = Arc::new(DeploymentReconciler::new(engine.clone(), defaults, files));
-    let control = Arc::new(Control::new(engine, &[Kind::FLINK_DEPLOYMENT], &selection, queue(&startup)));
+    let reconciler = Arc::new(DeploymentReconciler::new(engine.clone(), defaults.clone(), files));
+    let session_jobs = Arc::new(SessionJobReconciler::new(engine.clone(), defaults));
+    let kinds = [Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB];
+    let control = Arc::new(Control::new(engine, &kinds, &selection, queue(&startup)));
     if let Some(address) = listen_address(arguments, &startup) {
         http::serve(address, Arc::new(OperatorPages::new(Arc::clone(&control), Arc::clone(&reconciler))))?;
     }
-    let reconcilers: Vec<Arc<dyn Reconciler>> = vec![Arc::clone(&reconciler) as _];
+    let reconcilers: Vec<Arc<dyn Reconciler>> =
+        vec![Arc::clone(&reconciler) as _, Arc::clone(&session_jobs) as _];
     let driver = Driver::new(Arc::clone(&control), reconcilers, driver_config(&startup));
     if let Some(interval) = startup.dynamic_config_interval {
-        let reload = Reload { interval, reconciler, control, news: driver.news() };
+        let reload = Reload { interval, reconciler, session_jobs, control, news: driver.news() };
         tokio::spawn(reload.run(arguments.clone()));
     }
     let stopped = driver.run(stop_signal()?).await?;

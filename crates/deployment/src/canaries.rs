@@ -8,11 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::FlinkDeployment;
+use engine::course::{Pass, Round};
 use engine::ports::{ApiError, Kind, ObjectKey};
 use flink_conf::OperatorSettings;
 use serde_json::json;
 
-use crate::reconciler::{DeploymentReconciler, Pass, Round};
+use crate::reconciler::DeploymentReconciler;
 
 /// One canary. Times are those of the monotonic clock.
 #[derive(Clone, Debug)]

@@ -2,8 +2,6 @@
 //! and has the effects executed. It knows the order of these steps and nothing of their reasons.
 
 mod canaries;
-mod live;
-mod memory;
 mod reconciler;
 mod undecodable;
 

@@ -7,7 +7,9 @@ use engine::ports::{ApiError, Kind, ObjectKey};
 use engine::resource::Resource;
 use lifecycle::{Component, Effect, EventRecord, Reason};
 
-use crate::reconciler::{DeploymentReconciler, Pass, Round};
+use engine::course::{Pass, Round};
+
+use crate::reconciler::DeploymentReconciler;
 
 impl DeploymentReconciler {
     pub(crate) async fn undecodable(&self, key: &ObjectKey, object: &Undecodable) -> Result<Round, ApiError> {

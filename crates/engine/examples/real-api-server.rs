@@ -14,7 +14,8 @@ use engine::executor::Executor;
 use engine::flink::{Flink, FlinkAddresses, ServiceProxyTransport};
 use engine::kubernetes::{ConnectOptions, Kubernetes};
 use engine::ports::{
-    ApiError, DeleteOptions, Kind, KubernetesApi, ObjectKey, Propagation, Scope, SystemClock, WatchEvent,
+    ApiError, DeleteOptions, Kind, KubernetesApi, NoArtifacts, ObjectKey, Propagation, Scope, SystemClock,
+    WatchEvent,
 };
 use engine::resource::Resource;
 use engine::status::StatusWriter;
@@ -223,7 +224,8 @@ async fn effects(bench: &mut Bench) -> Result<(), Failure> {
     let transport = Arc::new(ServiceProxyTransport::new(api.client()));
     let flink = Flink::new(transport, FlinkAddresses::ServiceProxy);
     let time = Duration::from_secs(10);
-    let executor = Executor::new(Arc::new(api.clone()), caches.clone(), events, flink, time);
+    let artifacts = Arc::new(NoArtifacts);
+    let executor = Executor::new(Arc::new(api.clone()), caches.clone(), events, flink, artifacts, time);
     let stored = api.get(FLINK, &bench.key("flink")).await?.ok_or("the FlinkDeployment is gone")?;
     caches.wrote(&stored);
     let resource = Resource::new(FLINK, &stored.metadata);

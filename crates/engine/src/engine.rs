@@ -12,7 +12,7 @@ use crate::flink::{Flink, FlinkAddresses, MeteredTransport};
 use crate::kubernetes::MeteredKubernetes;
 use crate::metrics::{Metrics, MetricsError};
 use crate::poller::Poller;
-use crate::ports::{Clock, KubernetesApi};
+use crate::ports::{Artifacts, Clock, KubernetesApi};
 use crate::status::StatusWriter;
 
 /// What reconcilers are built from. Everything in it is shared.
@@ -42,6 +42,8 @@ pub struct Ways {
     pub api: Arc<dyn KubernetesApi>,
     /// To Flink.
     pub transport: Arc<dyn Transport>,
+    /// To where jars are kept.
+    pub artifacts: Arc<dyn Artifacts>,
     /// Where Flink clusters are.
     pub addresses: FlinkAddresses,
     /// To the time.
@@ -52,7 +54,7 @@ impl Engine {
     /// An engine that knows nothing yet. `flink_time_limit` is for each call of an effect to Flink
     /// (`kubernetes.operator.flink.client.timeout`); polls have the limit of their plan.
     pub fn new(ways: Ways, flink_time_limit: Duration) -> Result<Self, MetricsError> {
-        let Ways { api, transport, addresses, clock } = ways;
+        let Ways { api, transport, artifacts, addresses, clock } = ways;
         let metrics = Arc::new(Metrics::new()?);
         let api: Arc<dyn KubernetesApi> =
             Arc::new(MeteredKubernetes::new(api, Arc::clone(&clock), Arc::clone(&metrics)));
@@ -65,6 +67,7 @@ impl Engine {
             Arc::clone(&caches),
             Arc::clone(&events),
             flink.clone(),
+            artifacts,
             flink_time_limit,
         );
         let status = StatusWriter::new(Arc::clone(&api), Arc::clone(&caches));

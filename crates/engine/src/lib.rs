@@ -1,6 +1,7 @@
 //! The only room with side effects: watches and caches, scheduling, Flink polls, execution, status, Events, metrics.
 //!
-//! * [`ports`] are the ways out: [`ports::KubernetesApi`], [`ports::Clock`], and [`flink_client::Transport`] for Flink.
+//! * [`ports`] are the ways out: [`ports::KubernetesApi`], [`ports::Clock`], [`ports::Artifacts`], and
+//!   [`flink_client::Transport`] for Flink.
 //!   The real ones are [`kubernetes::Kubernetes`], [`ports::SystemClock`], and [`flink_client::HttpTransport`] or
 //!   [`flink::ServiceProxyTransport`]. A simulation replaces exactly these.
 //! * [`Engine`] puts the parts together that a reconciler uses: [`caches`], [`status`], [`executor`], [`poller`],
@@ -13,12 +14,13 @@
 //! # use std::{sync::Arc, time::Duration};
 //! # use engine::{Engine, Ways, control::{Control, Reconciler, Selection}, driver::{Driver, DriverConfig}};
 //! # use engine::{flink::{FlinkAddresses, ServiceProxyTransport}, kubernetes::{ConnectOptions, Kubernetes}};
-//! # use engine::{ports::SystemClock, queue::QueueConfig};
+//! # use engine::{ports::{NoArtifacts, SystemClock}, queue::QueueConfig};
 //! # async fn operator(make: impl Fn(Engine) -> Arc<dyn Reconciler>) -> Result<(), Box<dyn std::error::Error>> {
 //! let kubernetes = Kubernetes::connect(&ConnectOptions::new("0.1.0")).await?;
 //! let transport = Arc::new(ServiceProxyTransport::new(kubernetes.client()));
 //! let addresses = FlinkAddresses::ServiceProxy;
-//! let ways = Ways { api: Arc::new(kubernetes), transport, addresses, clock: SystemClock::new() };
+//! let artifacts = Arc::new(NoArtifacts);
+//! let ways = Ways { api: Arc::new(kubernetes), transport, artifacts, addresses, clock: SystemClock::new() };
 //! let engine = Engine::new(ways, Duration::from_secs(10))?;
 //! let reconciler = make(engine.clone());
 //! let kinds = [reconciler.kind()];
@@ -41,6 +43,7 @@
 
 pub mod caches;
 pub mod control;
+pub mod course;
 pub mod driver;
 mod engine;
 mod event_name;
@@ -48,6 +51,7 @@ pub mod events;
 pub mod executor;
 pub mod flink;
 pub mod kubernetes;
+pub mod live;
 pub mod metrics;
 pub mod poller;
 pub mod ports;

@@ -44,7 +44,9 @@ pub struct PollPlan {
     /// How long the checkpoint statistics of a job that has ended may still be those of before
     /// (`rest.cache.checkpoint-statistics.timeout`, `web.refresh-interval`): they are not asked for earlier.
     pub statistics_lag: Duration,
-    /// What to ask besides the list of jobs.
+    /// The only job to look at; `None` for the list of all jobs.
+    pub job_id: Option<String>,
+    /// What to ask besides.
     pub questions: Vec<Question>,
 }
 

@@ -1,7 +1,11 @@
 //! Everything that the lifecycle can want done, as data. One executor performs it.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
+use api::FlinkVersion;
+use flink_conf::FlinkConf;
 use kube::core::DynamicObject;
 use resources::ClusterObjects;
 use serde_json::Value;
@@ -35,6 +39,48 @@ pub enum Effect {
     RemoveData(RemoveData),
     /// Ask Flink to do something.
     Flink(FlinkCall),
+    /// Run a job on a session cluster. Flink refuses the id of a job that it has seen before, so that a repeat starts no
+    /// second one.
+    SubmitJob(Box<JobSubmission>),
+}
+
+/// A job for a session cluster.
+#[derive(Clone, PartialEq)]
+pub struct JobSubmission {
+    /// The session cluster.
+    pub cluster: FlinkCluster,
+    /// Our identity of the job.
+    pub job_id: String,
+    /// Where its jar is; `None` when its classes are on the cluster's class path.
+    pub jar_uri: Option<String>,
+    /// The configuration of operator, cluster and job, in this order; may hold credentials.
+    pub configuration: FlinkConf,
+    /// Main class; `None` when the jar names it.
+    pub entry_class: Option<String>,
+    /// Arguments of the main method.
+    pub args: Vec<String>,
+    /// Parallelism; `None` for the configured one.
+    pub parallelism: Option<u32>,
+    /// What it starts from; `None` for empty.
+    pub savepoint_path: Option<String>,
+    /// Whether state may be left out that belongs to no operator of the job.
+    pub allow_non_restored_state: Option<bool>,
+    /// Version of the cluster.
+    pub flink_version: Option<FlinkVersion>,
+    /// Limit for the upload and for the main method, each (`kubernetes.operator.job.submission.timeout`).
+    pub time_limit: Duration,
+}
+
+impl fmt::Debug for JobSubmission {
+    /// Shows no configuration: credentials may be in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobSubmission")
+            .field("cluster", &self.cluster)
+            .field("job_id", &self.job_id)
+            .field("jar_uri", &self.jar_uri)
+            .field("savepoint_path", &self.savepoint_path)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Names one Kubernetes object.

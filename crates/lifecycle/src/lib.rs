@@ -11,13 +11,14 @@ pub mod effect;
 pub mod event;
 pub mod job;
 pub mod observed;
+pub mod session_job;
 pub mod validate;
 
 pub use decision::{Decision, PollPlan, Question, Requeue};
 pub use deployment::{Context, Reads, decide, reads};
 pub use effect::{
-    ChangeObject, DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, ObjectReference,
-    ParallelismBounds, Propagation, RemoveData, ScaleObject,
+    ChangeObject, DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, JobSubmission,
+    ObjectReference, ParallelismBounds, Propagation, RemoveData, ScaleObject,
 };
 pub use event::{Component, EventMode, EventRecord, EventType, Reason};
 pub use observed::Observed;

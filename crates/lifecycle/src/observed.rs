@@ -3,8 +3,9 @@
 mod ingress;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use api::JobStatusState;
+use api::{FlinkDeployment, JobStatusState};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -36,6 +37,10 @@ pub struct Observed {
     pub rest_service: Option<bool>,
     /// FlinkSessionJobs that refer to this resource.
     pub session_jobs: Vec<SessionJob>,
+    /// The session cluster of a FlinkSessionJob, if there is one of that name.
+    pub session_cluster: Option<Arc<FlinkDeployment>>,
+    /// The job whose submission Flink has confirmed to this process.
+    pub submitted_job: Option<String>,
     /// The attempt whose objects were all created by this process.
     pub created_attempt: Option<String>,
     /// Time of the newest job exception that was told as an Event, milliseconds since 1970; `None` after a restart.
@@ -65,6 +70,10 @@ pub struct SessionJob {
     pub uid: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
+    /// The id of its job.
+    pub job_id: Option<String>,
+    /// Whether that job is about to be submitted, so that the cluster may not know it yet.
+    pub submitting: bool,
 }
 
 /// A JobManager Deployment.

@@ -25,6 +25,8 @@ pub enum CallKind {
     Delete(Kind),
     /// Ask Flink.
     Flink(flink_client::Call),
+    /// Fetch a jar.
+    Fetch,
 }
 
 impl CallKind {
@@ -32,7 +34,7 @@ impl CallKind {
     #[must_use]
     pub fn is_write(self) -> bool {
         match self {
-            Self::Get(_) | Self::List(_) => false,
+            Self::Get(_) | Self::List(_) | Self::Fetch => false,
             Self::Create(_) | Self::Apply(_) | Self::Status(_) | Self::Patch(_) | Self::Delete(_) => true,
             Self::Flink(call) => call.changes_the_cluster(),
         }
@@ -54,6 +56,7 @@ impl CallKind {
             Self::Patch(_) => "patch",
             Self::Delete(_) => "delete",
             Self::Flink(call) => call.name(),
+            Self::Fetch => "fetch",
         }
     }
 }

@@ -6,8 +6,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use engine::ports::{ApiError, DeleteOptions, Kind, KubernetesApi, ObjectKey, Scope, WatchEvent};
-use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
+use engine::ports::{
+    ApiError, Artifact, ArtifactError, ArtifactRequest, Artifacts, DeleteOptions, Kind, KubernetesApi,
+    ObjectKey, Scope, WatchEvent,
+};
+use flink_client::{Endpoint, JarFile, RestRequest, RestResponse, Transport, TransportError};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use kube::core::DynamicObject;
@@ -242,6 +245,38 @@ impl Transport for Gate {
         };
         self.stage.leave(index, outcome);
         answer
+    }
+}
+
+/// Every jar can be had, and its content makes no difference.
+#[async_trait]
+impl Artifacts for Gate {
+    async fn fetch(&self, request: &ArtifactRequest) -> Result<Artifact, ArtifactError> {
+        let uri = request.uri.clone().unwrap_or_default();
+        let (index, fault, verdict) = self.enter(CallKind::Fetch, uri.clone()).await;
+        let failed = |message: &str| ArtifactError { message: message.to_owned(), needs_user: false };
+        let answer = match verdict {
+            Verdict::Perform { crash: true } => {
+                self.stage.leave(index, "nobody is there to hear".to_owned());
+                self.stage.crash(self.operator);
+                pending().await
+            }
+            Verdict::Perform { crash: false } => {
+                if fault == Some(Fault::Late) {
+                    self.stage.pass(LIMIT);
+                }
+                if uri.contains("missing") { Err("404") } else { Ok(()) }
+            }
+            Verdict::Lose => {
+                self.stage.pass(LIMIT);
+                Err("it took too long")
+            }
+            Verdict::Refuse => Err("connection reset"),
+        };
+        self.stage.leave(index, answer.map_or_else(str::to_owned, |()| "ok".to_owned()));
+        let content = bytes::Bytes::from_static(b"jar");
+        let jar = JarFile::Bytes { name: "job.jar".to_owned(), content };
+        answer.map(|()| Artifact { jar, keep: None }).map_err(failed)
     }
 }
 

@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
 use futures::task::noop_waker_ref;
 use resources::OperatorFiles;
+use session_job::SessionJobReconciler;
 
 use crate::gate::Gate;
 use crate::planted::{self, Plant};
@@ -39,7 +40,8 @@ pub(crate) enum Progress {
 pub(crate) struct Operator {
     pub(crate) number: u32,
     control: Arc<Control>,
-    reconciler: Arc<DeploymentReconciler>,
+    deployments: Arc<DeploymentReconciler>,
+    session_jobs: Arc<SessionJobReconciler>,
     watches: Vec<(Watched, BoxStream<'static, WatchEvent>)>,
 }
 
@@ -53,9 +55,11 @@ impl Operator {
     ) -> Result<Self, String> {
         let gate = Gate::new(stage.clone(), number);
         let api: Arc<dyn KubernetesApi> = planted::api(plant, Arc::new(gate.clone()));
+        let artifacts = Arc::new(gate.clone());
         let transport: Arc<dyn Transport> = planted::transport(plant, Arc::new(gate), &stage.world);
         let clock = Arc::new(stage.clock.clone());
-        let ways = Ways { api: Arc::clone(&api), transport, addresses: FlinkAddresses::ServiceDns, clock };
+        let addresses = FlinkAddresses::ServiceDns;
+        let ways = Ways { api: Arc::clone(&api), transport, artifacts, addresses, clock };
         let mut conf = FlinkConf::new();
         for (key, value) in configuration {
             conf.set(key.clone(), value.clone());
@@ -63,16 +67,19 @@ impl Operator {
         let defaults = OperatorDefaults::new(conf);
         let limit = OperatorSettings::of_operator(&defaults).flink_client_timeout;
         let engine = Engine::new(ways, limit).map_err(|error| error.to_string())?;
-        let reconciler = DeploymentReconciler::new(engine.clone(), defaults, OperatorFiles::default());
+        let session_jobs = Arc::new(SessionJobReconciler::new(engine.clone(), defaults.clone()));
+        let files = OperatorFiles::default();
+        let deployments = Arc::new(DeploymentReconciler::new(engine.clone(), defaults, files));
         let selection = Selection { ingresses: true, ..Selection::default() };
-        let control = Control::new(engine, &[Kind::FLINK_DEPLOYMENT], &selection, QueueConfig::default());
+        let kinds = [Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB];
+        let control = Control::new(engine, &kinds, &selection, QueueConfig::default());
         let watches = control
             .watches()
             .iter()
             .map(|watched| (watched.clone(), api.watch(watched.kind, &watched.scope)));
         let watches = watches.collect();
         stage.rewound();
-        Ok(Self { number, control: Arc::new(control), reconciler: Arc::new(reconciler), watches })
+        Ok(Self { number, control: Arc::new(control), deployments, session_jobs, watches })
     }
 
     /// Takes what the watches tell. Returns whether they told anything.
@@ -91,12 +98,16 @@ impl Operator {
     /// The next thing that is due.
     pub(crate) fn begin(&self) -> Option<Work> {
         if let Some(resource) = self.control.take() {
-            let reconciler = Arc::clone(&self.reconciler);
+            let reconciler: Arc<dyn Reconciler> = if resource.kind == Kind::FLINK_SESSION_JOB {
+                Arc::clone(&self.session_jobs) as _
+            } else {
+                Arc::clone(&self.deployments) as _
+            };
             let key = resource.key.clone();
             return Some(Work::Pass(resource, Box::pin(async move { reconciler.reconcile(&key).await })));
         }
         let poll = self.control.engine().poller.take()?;
-        let resource = ResourceId::new(Kind::FLINK_DEPLOYMENT, poll.key.clone());
+        let resource = poll.key.clone();
         let poller = Arc::clone(&self.control.engine().poller);
         Some(Work::Poll(resource, Box::pin(async move { poller.poll_once(poll).await })))
     }

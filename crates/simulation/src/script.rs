@@ -295,7 +295,7 @@ impl Script {
             | CallKind::Status(kind)
             | CallKind::Patch(kind)
             | CallKind::Delete(kind) => ours(kind),
-            CallKind::Get(_) | CallKind::List(_) | CallKind::Flink(_) => false,
+            CallKind::Get(_) | CallKind::List(_) | CallKind::Flink(_) | CallKind::Fetch => false,
         })
     }
 

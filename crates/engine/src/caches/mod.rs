@@ -57,7 +57,16 @@ impl Caches {
     /// looked at. Events of kinds that are not cached change nothing.
     pub fn apply(&self, kind: Kind, namespace: Option<&str>, event: WatchEvent) -> Vec<Wake> {
         match kind {
-            Kind::FLINK_DEPLOYMENT => feed(&self.flink_deployments, namespace, event, wake::by_primary),
+            Kind::FLINK_DEPLOYMENT => feed(&self.flink_deployments, namespace, event, |change| {
+                let mut wakes = wake::by_primary(change);
+                if wake::is_of_interest_to_jobs(change) {
+                    wakes.extend(wake::session_jobs(
+                        &self.flink_session_jobs.list(Some(&change.key.namespace)),
+                        &change.key,
+                    ));
+                }
+                wakes
+            }),
             Kind::FLINK_SESSION_JOB => feed(&self.flink_session_jobs, namespace, event, wake::by_primary),
             Kind::FLINK_STATE_SNAPSHOT => {
                 feed(&self.flink_state_snapshots, namespace, event, wake::by_primary)
@@ -127,6 +136,8 @@ impl Caches {
                 name: job.metadata.name.clone().unwrap_or_default(),
                 uid: job.metadata.uid.clone(),
                 terminating: job.metadata.deletion_timestamp.is_some(),
+                job_id: job.status.as_ref().and_then(|status| status.job_id().map(str::to_owned)),
+                submitting: job.status.as_ref().is_some_and(lifecycle::session_job::is_submitting),
             })
             .collect()
     }

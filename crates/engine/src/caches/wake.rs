@@ -150,6 +150,23 @@ fn own_cause<T: Primary>(change: &Change<T>) -> Option<Cause> {
     }
 }
 
+/// Whether the jobs of a session cluster have to know of a change of it.
+pub(super) fn is_of_interest_to_jobs(change: &Change<FlinkDeployment>) -> bool {
+    let (Some(Entry::Good(old)), Some(Entry::Good(new))) = (&change.old, &change.new) else { return true };
+    lifecycle::session_job::is_of_interest(old, new)
+}
+
+/// The jobs of a session cluster.
+pub(super) fn session_jobs(all: &[Entry<FlinkSessionJob>], cluster: &ObjectKey) -> Vec<Wake> {
+    let jobs = all.iter().filter_map(Entry::good);
+    let ours = jobs.filter(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()));
+    ours.map(|job| {
+        let resource = ResourceId::new(Kind::FLINK_SESSION_JOB, ObjectKey::of(&job.metadata));
+        Wake { resource, cause: Cause::Changed }
+    })
+    .collect()
+}
+
 /// What a change of a JobManager Deployment wakes: the FlinkDeployment that owns it, and only if something changed that
 /// a decision could depend on.
 pub(super) fn by_job_manager(change: &Change<Deployment>) -> Vec<Wake> {

@@ -16,7 +16,7 @@ use crate::control::Selection;
 use crate::engine::{Engine, Ways};
 use crate::executor::Executor;
 use crate::flink::FlinkAddresses;
-use crate::ports::{Clock, ObjectKey, WatchEvent};
+use crate::ports::{Clock, Kind, NoArtifacts, ObjectKey, WatchEvent};
 use crate::queue::{Outcome, QueueConfig};
 use crate::resource::Resource;
 use crate::testing::Cluster;
@@ -129,6 +129,7 @@ impl Bench {
         let cluster = Arc::new(Cluster::default());
         let clock = Arc::new(TokioClock(Instant::now()));
         let ways = Ways {
+            artifacts: Arc::new(NoArtifacts),
             api: cluster.clone(),
             transport,
             addresses: FlinkAddresses::ServiceDns,
@@ -382,9 +383,14 @@ async fn news_from_flink_wakes_its_resource() {
         timeout: Duration::from_secs(10),
         patience: Duration::from_secs(15),
         statistics_lag: Duration::from_secs(3),
+        job_id: None,
         questions: Vec::new(),
     };
-    bench.control.engine().poller.set_plan(&ObjectKey::new("ns", "app"), Some(plan));
+    bench
+        .control
+        .engine()
+        .poller
+        .set_plan(&ResourceId::new(Kind::FLINK_DEPLOYMENT, ObjectKey::new("ns", "app")), Some(plan));
     bench.control.wake(&ResourceId::new(KIND, ObjectKey::new("ns", "app")));
     bench.cluster.put(KIND, "other", |_| {});
     seconds(10).await;

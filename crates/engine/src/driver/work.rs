@@ -12,7 +12,6 @@ use tracing::Instrument;
 use crate::caches::ResourceId;
 use crate::control::{Control, Reconciler};
 use crate::poller::DuePoll;
-use crate::ports::Kind;
 use crate::queue::Outcome;
 use crate::resource::Resource;
 
@@ -78,7 +77,7 @@ async fn tell_panic(control: &Control, resource: &ResourceId, text: &str) {
 
 /// A poll of one Flink cluster.
 pub(super) async fn poll(control: Arc<Control>, news: Arc<Notify>, poll: DuePoll) {
-    let resource = ResourceId::new(Kind::FLINK_DEPLOYMENT, poll.key.clone());
+    let resource = poll.key.clone();
     let polled = AssertUnwindSafe(control.engine().poller.poll_once(poll)).catch_unwind().await;
     match polled {
         Ok(false) => {}

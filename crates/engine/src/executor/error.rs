@@ -4,7 +4,7 @@ use flink_client::{EndpointError, FlinkError, IdentifierError};
 use thiserror::Error;
 
 use super::Failure;
-use crate::ports::{ApiError, ErrorClass};
+use crate::ports::{ApiError, ArtifactError, ErrorClass};
 
 /// An effect that failed.
 #[derive(Debug, Error)]
@@ -63,6 +63,15 @@ pub enum EffectErrorKind {
         /// As written.
         value: String,
     },
+    /// A jar cannot be had.
+    #[error("{0}")]
+    Artifact(#[from] ArtifactError),
+    /// There is no Secret of the name that the configuration gives.
+    #[error("there is no Secret {name} in the namespace of the job. Remedy: create it, or correct its name")]
+    NoSecret {
+        /// Its name.
+        name: String,
+    },
     /// The cluster has no address.
     #[error("the cluster's address is unusable: {0}")]
     Address(#[from] EndpointError),
@@ -79,12 +88,14 @@ impl EffectErrorKind {
                 flink_client::ErrorClass::LookAgain => ErrorClass::LookAgain,
                 flink_client::ErrorClass::TellUser => ErrorClass::TellUser,
             },
-            Self::Terminating => ErrorClass::Retry,
+            Self::Artifact(error) if error.needs_user => ErrorClass::TellUser,
+            Self::Terminating | Self::Artifact(_) => ErrorClass::Retry,
             Self::ResourceGone | Self::Replaced => ErrorClass::LookAgain,
             Self::Foreign { .. }
             | Self::UnknownKind { .. }
             | Self::Identifier(_)
             | Self::Choice { .. }
+            | Self::NoSecret { .. }
             | Self::Address(_) => ErrorClass::TellUser,
         }
     }
@@ -101,6 +112,8 @@ impl EffectErrorKind {
             | Self::UnknownKind { .. }
             | Self::Identifier(_)
             | Self::Choice { .. }
+            | Self::Artifact(_)
+            | Self::NoSecret { .. }
             | Self::Address(_) => false,
         }
     }

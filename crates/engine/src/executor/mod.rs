@@ -9,6 +9,8 @@ mod error;
 mod finalizer;
 mod flink_call;
 mod objects;
+mod secrets;
+mod submission;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,7 @@ use lifecycle::Effect;
 use crate::caches::Caches;
 use crate::events::EventRecorder;
 use crate::flink::Flink;
-use crate::ports::KubernetesApi;
+use crate::ports::{Artifacts, KubernetesApi};
 use crate::resource::Resource;
 use crate::slots::Slots;
 
@@ -32,6 +34,8 @@ pub use error::{EffectError, EffectErrorKind};
 pub struct Performed {
     /// The attempt whose cluster objects now all exist, when a cluster was to be created.
     pub created_attempt: Option<String>,
+    /// The job that Flink has taken, when one was to be submitted.
+    pub submitted_job: Option<String>,
     /// The first failure; the effects after it were not tried, Events aside.
     pub failure: Option<Failure>,
 }
@@ -55,6 +59,7 @@ pub struct Executor {
     caches: Arc<Caches>,
     events: Arc<EventRecorder>,
     flink: Flink,
+    artifacts: Arc<dyn Artifacts>,
     flink_time_limit: Duration,
     slots: Arc<Slots>,
 }
@@ -68,9 +73,10 @@ impl Executor {
         caches: Arc<Caches>,
         events: Arc<EventRecorder>,
         flink: Flink,
+        artifacts: Arc<dyn Artifacts>,
         flink_time_limit: Duration,
     ) -> Self {
-        Self { api, caches, events, flink, flink_time_limit, slots: Arc::default() }
+        Self { api, caches, events, flink, artifacts, flink_time_limit, slots: Arc::default() }
     }
 
     /// The slots that passes give back while they wait for Flink.
@@ -88,8 +94,9 @@ impl Executor {
                 continue;
             }
             match self.one(resource, effect).await {
-                Ok(None) => {}
-                Ok(Some(attempt)) => performed.created_attempt = Some(attempt),
+                Ok(Done::Plain) => {}
+                Ok(Done::Created { attempt }) => performed.created_attempt = attempt,
+                Ok(Done::Submitted { job_id }) => performed.submitted_job = Some(job_id),
                 Err(error) => {
                     tracing::warn!(
                         namespace = %resource.key.namespace,
@@ -104,13 +111,15 @@ impl Executor {
         performed
     }
 
-    /// Performs one effect; the answer is the attempt of a cluster that was created.
-    async fn one(&self, resource: &Resource, effect: Effect) -> Result<Option<String>, EffectError> {
+    async fn one(&self, resource: &Resource, effect: Effect) -> Result<Done, EffectError> {
         match effect {
             Effect::Event(event) => self.events.record(resource, &event).await,
             Effect::AddFinalizer => self.set_finalizer(resource, true).await?,
             Effect::RemoveFinalizer => self.set_finalizer(resource, false).await?,
-            Effect::CreateCluster(cluster) => return self.create_cluster(resource, &cluster).await,
+            Effect::CreateCluster(cluster) => {
+                let attempt = self.create_cluster(resource, &cluster).await?;
+                return Ok(Done::Created { attempt });
+            }
             Effect::CreateOwned(object) => self.create_owned(&object).await?,
             Effect::Apply(object) => self.apply(&object).await?,
             Effect::Change(change) => self.change_object(&change).await?,
@@ -118,7 +127,24 @@ impl Executor {
             Effect::Delete(delete) => self.delete(&delete).await?,
             Effect::RemoveData(remove) => self.remove_data(&remove).await?,
             Effect::Flink(call) => self.call_flink(resource, &call).await?,
+            Effect::SubmitJob(submission) => {
+                self.submit_job(resource, &submission).await?;
+                return Ok(Done::Submitted { job_id: submission.job_id });
+            }
         }
-        Ok(None)
+        Ok(Done::Plain)
     }
+}
+
+/// What came of one effect.
+enum Done {
+    Plain,
+    /// All objects of a cluster exist, that of this attempt.
+    Created {
+        attempt: Option<String>,
+    },
+    /// Flink has the job.
+    Submitted {
+        job_id: String,
+    },
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::executor::error::EffectErrorKind;
 use crate::flink::FlinkAddresses;
-use crate::ports::{ApiError, Kind, ObjectKey, WatchEvent};
+use crate::ports::{ApiError, Kind, NoArtifacts, ObjectKey, WatchEvent};
 use crate::testing::{Cluster, TestClock};
 
 /// A Flink that gives prepared answers.
@@ -59,6 +59,7 @@ impl Bench {
             caches.clone(),
             events,
             Flink::new(flink.clone(), addresses),
+            Arc::new(NoArtifacts),
             time_limit,
         );
         let object = cluster.put(KIND, "app", |_| {});

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use flink_client::answers::{self, CheckpointStatistics, CheckpointStatus, JobState, Operation};
-use flink_client::{FlinkError, Missing, VertexId, redact};
+use flink_client::{FlinkCluster, FlinkError, JobId, Missing, VertexId, redact};
 use jiff::Timestamp;
 use lifecycle::observed::{
     Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, JobException, JobMetrics, JobOverview,
@@ -91,7 +91,7 @@ impl Remembered {
         }
         let state = |id: &str| answer.jobs.iter().find(|job| job.job_id == id).map(|job| job.state);
         self.ended.retain(|id, _| state(id).is_some_and(api::JobStatusState::is_terminal));
-        for id in plan.questions.iter().filter_map(Question::job_id) {
+        for id in plan.questions.iter().filter_map(Question::job_id).chain(plan.job_id.as_deref()) {
             if state(id).is_none() {
                 self.absent.entry(id.to_owned()).or_insert(now);
             }
@@ -120,8 +120,8 @@ pub(super) async fn ask(
     let cluster = flink
         .cluster(&plan.cluster, plan.timeout)
         .map_err(|error| Failure::unsendable(format!("the cluster's address is unusable: {error}")))?;
-    let jobs = cluster.jobs_overview().await.map_err(|error| Failure::from(&error))?;
-    let mut answer = empty(plan, &jobs);
+    let jobs = jobs(&cluster, plan).await?;
+    let mut answer = empty(plan, jobs);
     remembered.look(plan, &mut answer, clock);
     let mut poll = Poll { budget, answer, remembered, cluster, statistics_lag: plan.statistics_lag };
     for question in &plan.questions {
@@ -130,11 +130,25 @@ pub(super) async fn ask(
     Ok((poll.answer, poll.remembered))
 }
 
-fn empty(plan: &PollPlan, jobs: &[answers::JobOverview]) -> FlinkAnswer {
+/// The jobs of the cluster, or the only one that is asked about: others may be many.
+async fn jobs(cluster: &FlinkCluster, plan: &PollPlan) -> Result<Vec<JobOverview>, Failure> {
+    let Some(job_id) = &plan.job_id else {
+        let jobs = cluster.jobs_overview().await.map_err(|error| Failure::from(&error))?;
+        return Ok(jobs.iter().map(job).collect());
+    };
+    let id = job_id.parse::<JobId>().map_err(|error| Failure::unsendable(error.to_string()))?;
+    match cluster.job_details(&id).await {
+        Ok(details) => Ok(vec![details_of(&details)]),
+        Err(FlinkError::NotFound { missing: Missing::Job, .. }) => Ok(Vec::new()),
+        Err(error) => Err(Failure::from(&error)),
+    }
+}
+
+fn empty(plan: &PollPlan, jobs: Vec<JobOverview>) -> FlinkAnswer {
     FlinkAnswer {
         at: Timestamp::UNIX_EPOCH,
         cluster: plan.deployment_uid.clone(),
-        jobs: jobs.iter().map(job).collect(),
+        jobs,
         absent: BTreeMap::new(),
         task_managers: None,
         cluster_info: BTreeMap::new(),
@@ -149,7 +163,7 @@ fn empty(plan: &PollPlan, jobs: &[answers::JobOverview]) -> FlinkAnswer {
 
 struct Poll<'a> {
     budget: Budget<'a>,
-    cluster: flink_client::FlinkCluster,
+    cluster: FlinkCluster,
     statistics_lag: Duration,
     remembered: Remembered,
     answer: FlinkAnswer,
@@ -189,7 +203,7 @@ impl Poll<'_> {
     }
 
     /// The cluster, limited to the time that is left.
-    fn cluster(&self) -> Result<flink_client::FlinkCluster, Unanswered> {
+    fn cluster(&self) -> Result<FlinkCluster, Unanswered> {
         let limit = self.budget.next().ok_or(Unanswered::TooSlow)?;
         Ok(self.cluster.with_limits(self.cluster.limits().with_time(limit)))
     }
@@ -371,6 +385,28 @@ fn job(job: &answers::JobOverview) -> JobOverview {
         tasks_total: number(job.tasks.total),
         tasks_running: number(job.tasks.running),
         tasks_finished: number(job.tasks.finished),
+        ended_since: None,
+    }
+}
+
+fn details_of(job: &answers::JobDetails) -> JobOverview {
+    let tasks = |states: &[&str]| {
+        let counts = job.vertices.iter().flat_map(|vertex| &vertex.tasks);
+        number(
+            counts
+                .filter(|(state, _)| states.contains(&state.as_str()))
+                .map(|(_, count)| u64::from(*count))
+                .sum(),
+        )
+    };
+    JobOverview {
+        job_id: job.id.to_string(),
+        name: job.name.clone(),
+        state: state(job.state),
+        start_time: job.start_time,
+        tasks_total: number(job.vertices.iter().map(|vertex| u64::from(vertex.parallelism)).sum()),
+        tasks_running: tasks(&["RUNNING"]),
+        tasks_finished: tasks(&["FINISHED"]),
         ended_since: None,
     }
 }

@@ -16,8 +16,9 @@ use std::time::Duration;
 use lifecycle::PollPlan;
 use lifecycle::observed::{FlinkAnswer, FlinkFailure, FlinkView};
 
+use crate::caches::ResourceId;
 use crate::flink::Flink;
-use crate::ports::{Clock, ObjectKey};
+use crate::ports::Clock;
 use schedule::Schedule;
 
 /// What is known of one cluster.
@@ -25,6 +26,8 @@ use schedule::Schedule;
 struct Known {
     /// uid of the JobManager Deployment that the rest is about.
     deployment_uid: String,
+    /// The job that it is about, if it is about one only.
+    job_id: Option<String>,
     view: FlinkView,
     digest: u64,
     /// Whether it was told that the failure lasts.
@@ -32,10 +35,16 @@ struct Known {
     remembered: ask::Remembered,
 }
 
+impl Known {
+    fn is_about(&self, plan: &PollPlan) -> bool {
+        self.deployment_uid == plan.deployment_uid && self.job_id == plan.job_id
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     schedule: Schedule,
-    known: HashMap<ObjectKey, Known>,
+    known: HashMap<ResourceId, Known>,
 }
 
 /// Polls Flink clusters, as [`lifecycle::decide`] plans it.
@@ -51,8 +60,8 @@ pub struct Poller {
 /// A poll that is due.
 #[derive(Clone, Debug)]
 pub struct DuePoll {
-    /// The FlinkDeployment.
-    pub key: ObjectKey,
+    /// The FlinkDeployment, or the FlinkSessionJob.
+    pub key: ResourceId,
     plan: PollPlan,
 }
 
@@ -63,27 +72,27 @@ impl Poller {
         Self { flink, clock, state: Mutex::new(State::default()) }
     }
 
-    /// Takes the plan for a FlinkDeployment's cluster. With `None`, it is not asked any more, and what it said is
+    /// Takes the plan for a resource's cluster. With `None`, it is not asked any more, and what it said is
     /// forgotten: it may say something else when it is asked again.
-    pub fn set_plan(&self, key: &ObjectKey, plan: Option<PollPlan>) {
+    pub fn set_plan(&self, key: &ResourceId, plan: Option<PollPlan>) {
         let now = self.clock.monotonic();
         let mut state = self.state();
         let Some(plan) = plan else { return state.forget(key) };
-        let other = state.known.get(key).is_some_and(|known| known.deployment_uid != plan.deployment_uid);
+        let other = state.known.get(key).is_some_and(|known| !known.is_about(&plan));
         if other {
             state.known.remove(key);
         }
         state.schedule.set(key, plan, now);
     }
 
-    /// Forgets a FlinkDeployment.
-    pub fn forget(&self, key: &ObjectKey) {
+    /// Forgets a resource.
+    pub fn forget(&self, key: &ResourceId) {
         self.state().forget(key);
     }
 
     /// What the cluster said that the JobManager Deployment of this uid runs; nothing if it was not asked yet.
     #[must_use]
-    pub fn view(&self, key: &ObjectKey, deployment_uid: &str) -> FlinkView {
+    pub fn view(&self, key: &ResourceId, deployment_uid: &str) -> FlinkView {
         let state = self.state();
         let known = state.known.get(key).filter(|known| known.deployment_uid == deployment_uid);
         known.map(|known| known.view.clone()).unwrap_or_default()
@@ -109,7 +118,7 @@ impl Poller {
         self.state().schedule.take(now).map(|(key, plan)| DuePoll { key, plan })
     }
 
-    /// Asks a cluster. Returns whether its FlinkDeployment has to be looked at because the answer is news.
+    /// Asks a cluster. Returns whether its resource has to be looked at because the answer is news.
     ///
     /// Bounded in time by twice the plan's time limit, as far as the transport keeps the limits that it is given.
     pub async fn poll_once(&self, poll: DuePoll) -> bool {
@@ -117,13 +126,13 @@ impl Poller {
         let at = self.clock.now();
         let remembered = {
             let state = self.state();
-            let known = state.known.get(&key).filter(|known| known.deployment_uid == plan.deployment_uid);
+            let known = state.known.get(&key).filter(|known| known.is_about(&plan));
             known.map(|known| known.remembered.clone()).unwrap_or_default()
         };
         let mut begun = Begun { poller: self, key: &key, over: false };
         let answer = ask::ask(&self.flink, self.clock.as_ref(), &plan, remembered).await;
         if let Err(failure) = &answer {
-            tracing::debug!(namespace = %key.namespace, name = %key.name, "Flink poll: {}", failure.message);
+            tracing::debug!(namespace = %key.key.namespace, name = %key.key.name, "Flink poll: {}", failure.message);
         }
         begun.over = true;
         let now = self.clock.monotonic();
@@ -135,8 +144,9 @@ impl Poller {
             state.schedule.at_the_latest(&key, again);
         }
         // The plan may have changed or gone meanwhile; an answer of another cluster is not wanted.
-        let wanted =
-            state.schedule.current(&key).is_some_and(|current| current.deployment_uid == plan.deployment_uid);
+        let wanted = state.schedule.current(&key).is_some_and(|current| {
+            current.deployment_uid == plan.deployment_uid && current.job_id == plan.job_id
+        });
         wanted && state.learn(&key, &plan, at, answer)
     }
 
@@ -148,7 +158,7 @@ impl Poller {
 /// A poll that has begun. One that is dropped half-way, or panics, counts as not answered.
 struct Begun<'a> {
     poller: &'a Poller,
-    key: &'a ObjectKey,
+    key: &'a ResourceId,
     over: bool,
 }
 
@@ -162,7 +172,7 @@ impl Drop for Begun<'_> {
 }
 
 impl State {
-    fn forget(&mut self, key: &ObjectKey) {
+    fn forget(&mut self, key: &ResourceId) {
         self.schedule.remove(key);
         self.known.remove(key);
     }
@@ -170,15 +180,19 @@ impl State {
     /// Stores an answer, and says whether it is news.
     fn learn(
         &mut self,
-        key: &ObjectKey,
+        key: &ResourceId,
         plan: &PollPlan,
         at: jiff::Timestamp,
         answer: Result<(FlinkAnswer, ask::Remembered), ask::Failure>,
     ) -> bool {
         let known = self.known.entry(key.clone()).or_default();
-        let first = known.deployment_uid != plan.deployment_uid;
+        let first = !known.is_about(plan);
         if first {
-            *known = Known { deployment_uid: plan.deployment_uid.clone(), ..Known::default() };
+            *known = Known {
+                deployment_uid: plan.deployment_uid.clone(),
+                job_id: plan.job_id.clone(),
+                ..Known::default()
+            };
         }
         let mut lasting = false;
         match answer {

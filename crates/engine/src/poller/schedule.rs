@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lifecycle::PollPlan;
 
-use crate::ports::ObjectKey;
+use crate::caches::ResourceId;
 
 /// Plans with at least this interval belong to settled clusters: their polls are spread over the interval, so that a
 /// restart of the operator does not ask all of them at once.
@@ -30,15 +30,15 @@ struct Entry {
 /// The schedule of all polls.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    entries: HashMap<ObjectKey, Entry>,
-    timeline: BTreeMap<(Duration, u64), ObjectKey>,
+    entries: HashMap<ResourceId, Entry>,
+    timeline: BTreeMap<(Duration, u64), ResourceId>,
     sequence: u64,
     running: usize,
 }
 
 impl Schedule {
     /// Takes a new plan. What it asks that was not asked before is asked at once.
-    pub(super) fn set(&mut self, key: &ObjectKey, plan: PollPlan, now: Duration) {
+    pub(super) fn set(&mut self, key: &ResourceId, plan: PollPlan, now: Duration) {
         let Some(entry) = self.entries.get_mut(key) else {
             let wait = if plan.interval >= SETTLED {
                 plan.interval.mul_f64(share(&plan, 0))
@@ -51,6 +51,7 @@ impl Schedule {
         };
         let news = entry.plan.cluster != plan.cluster
             || entry.plan.deployment_uid != plan.deployment_uid
+            || entry.plan.job_id != plan.job_id
             || plan.questions.iter().any(|question| !entry.plan.questions.contains(question));
         let interval = plan.interval;
         entry.plan = plan;
@@ -68,7 +69,7 @@ impl Schedule {
     }
 
     /// Forgets a cluster; the answer of a poll that runs is not wanted any more.
-    pub(super) fn remove(&mut self, key: &ObjectKey) {
+    pub(super) fn remove(&mut self, key: &ResourceId) {
         if let Some(entry) = self.entries.remove(key) {
             self.running -= usize::from(entry.running);
             if let Some(place) = entry.due {
@@ -78,7 +79,7 @@ impl Schedule {
     }
 
     /// The cluster that has been due for longest, if any is; its poll counts as running until [`Schedule::finish`].
-    pub(super) fn take(&mut self, now: Duration) -> Option<(ObjectKey, PollPlan)> {
+    pub(super) fn take(&mut self, now: Duration) -> Option<(ResourceId, PollPlan)> {
         let (&(due, sequence), _) = self.timeline.first_key_value()?;
         if due > now {
             return None;
@@ -93,7 +94,7 @@ impl Schedule {
     }
 
     /// Says how a poll ended.
-    pub(super) fn finish(&mut self, key: &ObjectKey, answered: bool, now: Duration) {
+    pub(super) fn finish(&mut self, key: &ResourceId, answered: bool, now: Duration) {
         let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.running) else { return };
         entry.running = false;
         self.running -= 1;
@@ -104,7 +105,7 @@ impl Schedule {
     }
 
     /// Has a cluster asked at `due` if it would be asked later.
-    pub(super) fn at_the_latest(&mut self, key: &ObjectKey, due: Duration) {
+    pub(super) fn at_the_latest(&mut self, key: &ResourceId, due: Duration) {
         let planned = self.entries.get(key).and_then(|entry| entry.due);
         if planned.is_some_and(|(planned, _)| planned > due) {
             self.plan(key, due);
@@ -112,7 +113,7 @@ impl Schedule {
     }
 
     /// The current plan of a cluster.
-    pub(super) fn current(&self, key: &ObjectKey) -> Option<&PollPlan> {
+    pub(super) fn current(&self, key: &ResourceId) -> Option<&PollPlan> {
         self.entries.get(key).map(|entry| &entry.plan)
     }
 
@@ -128,7 +129,7 @@ impl Schedule {
         self.running
     }
 
-    fn plan(&mut self, key: &ObjectKey, at: Duration) {
+    fn plan(&mut self, key: &ResourceId, at: Duration) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         if let Some(place) = entry.due.take() {
             self.timeline.remove(&place);
@@ -154,7 +155,7 @@ fn wait(entry: &Entry) -> Duration {
 /// A number from 0 to 1 that depends on the cluster and on the number of its poll only.
 fn share(plan: &PollPlan, poll: u64) -> f64 {
     let mut hasher = DefaultHasher::new();
-    (&plan.deployment_uid, poll).hash(&mut hasher);
+    (&plan.deployment_uid, &plan.job_id, poll).hash(&mut hasher);
     let thousandths = u32::try_from(hasher.finish() % 1000).unwrap_or_default();
     f64::from(thousandths) / 1000.0
 }
@@ -162,6 +163,8 @@ fn share(plan: &PollPlan, poll: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use lifecycle::{FlinkCluster, Question};
+
+    use crate::ports::{Kind, ObjectKey};
 
     use super::*;
 
@@ -175,12 +178,13 @@ mod tests {
             timeout: Duration::from_secs(10),
             patience: Duration::from_secs(15),
             statistics_lag: Duration::from_secs(3),
+            job_id: None,
             questions,
         }
     }
 
-    fn key(name: &str) -> ObjectKey {
-        ObjectKey::new("ns", name)
+    fn key(name: &str) -> ResourceId {
+        ResourceId::new(Kind::FLINK_DEPLOYMENT, ObjectKey::new("ns", name))
     }
 
     fn at(seconds: u64) -> Duration {
@@ -188,7 +192,7 @@ mod tests {
     }
 
     fn names(schedule: &mut Schedule, now: Duration) -> Vec<String> {
-        std::iter::from_fn(|| schedule.take(now)).map(|(key, _)| key.name).collect()
+        std::iter::from_fn(|| schedule.take(now)).map(|(id, _)| id.key.name).collect()
     }
 
     #[test]

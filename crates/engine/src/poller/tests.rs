@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::flink::FlinkAddresses;
+use crate::ports::{Kind, ObjectKey};
 use crate::testing::TestClock;
 
 const JOB: &str = "0123456789abcdef0123456789abcdef";
@@ -68,8 +69,8 @@ struct Bench {
     poller: Poller,
 }
 
-fn key() -> ObjectKey {
-    ObjectKey::new("ns", "app")
+fn key() -> ResourceId {
+    ResourceId::new(Kind::FLINK_DEPLOYMENT, ObjectKey::new("ns", "app"))
 }
 
 fn plan(questions: Vec<Question>) -> PollPlan {
@@ -85,6 +86,7 @@ fn plan(questions: Vec<Question>) -> PollPlan {
         timeout: Duration::from_secs(10),
         patience: Duration::from_secs(15),
         statistics_lag: flink_client::answers::STATISTICS_LAG,
+        job_id: None,
         questions,
     }
 }

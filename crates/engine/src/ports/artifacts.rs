@@ -22,11 +22,23 @@ pub trait Artifacts: Send + Sync {
     async fn fetch(&self, request: &ArtifactRequest) -> Result<Artifact, ArtifactError>;
 }
 
+/// Fetches nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct NoArtifacts;
+
+#[async_trait]
+impl Artifacts for NoArtifacts {
+    async fn fetch(&self, _: &ArtifactRequest) -> Result<Artifact, ArtifactError> {
+        Err(ArtifactError { message: "jars cannot be fetched".to_owned(), needs_user: true })
+    }
+}
+
 /// What to fetch.
 #[derive(Clone, PartialEq)]
 pub struct ArtifactRequest {
-    /// `spec.job.jarURI`.
-    pub uri: String,
+    /// `spec.job.jarURI`; `None` for a jar without content, when the classes of the job are on the class path of the
+    /// cluster.
+    pub uri: Option<String>,
     /// What applies to the job: the configuration of the operator, of the cluster and of the job, in this order, and the
     /// entries of the Secret that they name. Holds credentials.
     pub configuration: FlinkConf,

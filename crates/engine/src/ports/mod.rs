@@ -18,7 +18,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 pub use api_error::{ApiError, ErrorClass};
-pub use artifacts::{Artifact, ArtifactError, ArtifactRequest, Artifacts};
+pub use artifacts::{Artifact, ArtifactError, ArtifactRequest, Artifacts, NoArtifacts};
 pub use kind::{Kind, ObjectKey, Scope};
 pub use lifecycle::{FIELD_MANAGER, Propagation};
 

@@ -98,7 +98,7 @@ pub fn configured(
 }
 
 /// `flinkConfiguration` alone.
-fn flat(raw: Option<&Value>) -> Result<FlinkConf, ConfError> {
+pub(crate) fn flat(raw: Option<&Value>) -> Result<FlinkConf, ConfError> {
     match flink_configuration::flatten(raw) {
         Ok(entries) => Ok(entries.into_iter().collect()),
         Err(error) => Err(ConfError::field("spec.flinkConfiguration", error.found, "an object of options")),

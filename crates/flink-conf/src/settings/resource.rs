@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::error::ErrorLimits;
-use api::{FlinkDeploymentSpec, FlinkVersion};
+use api::{FlinkDeploymentSpec, FlinkSessionJobSpec, FlinkVersion};
 use serde_json::Value;
 
 use super::{Reader, key, lenient};
@@ -221,6 +221,24 @@ impl OperatorSettings {
     ) -> Result<Self, ConfError> {
         let operator = defaults.for_resource(namespace, version);
         let resource = effective::configured(defaults, namespace, version, flink_configuration)?;
+        Self::read(&operator, &resource)
+    }
+
+    /// The settings for a FlinkSessionJob: its own `flinkConfiguration` over that of its session cluster.
+    ///
+    /// # Errors
+    /// As [`Self::of_deployment`].
+    pub fn of_session_job(
+        defaults: &OperatorDefaults,
+        namespace: &str,
+        cluster: Option<&FlinkDeploymentSpec>,
+        spec: &FlinkSessionJobSpec,
+    ) -> Result<Self, ConfError> {
+        let version = cluster.and_then(|cluster| cluster.flink_version);
+        let operator = defaults.for_resource(namespace, version);
+        let of_cluster = cluster.and_then(|cluster| cluster.flink_configuration.as_ref());
+        let mut resource = effective::configured(defaults, namespace, version, of_cluster)?;
+        resource.overlay(&effective::flat(spec.flink_configuration.as_ref())?);
         Self::read(&operator, &resource)
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::ingress::INGRESS_EXISTS;
 use super::pass::{Pass, Stage};
+use super::session::{JOBS_UNKNOWN, STOPPING_SESSION_JOBS};
 use crate::job::polling::{BUSY, URGENT};
 use crate::{PollPlan, Question};
 
@@ -33,6 +34,7 @@ impl Pass<'_> {
             timeout: self.settings.flink_client_timeout,
             patience: self.patience_with_flink(),
             statistics_lag: self.statistics_lag(),
+            job_id: None,
             questions: self.questions(),
         });
     }
@@ -49,7 +51,7 @@ impl Pass<'_> {
         let asks_for_jobs = [&self.hold, &self.deletion]
             .into_iter()
             .flatten()
-            .any(|hold| hold.reason == super::session::JOBS_UNKNOWN);
+            .any(|hold| [JOBS_UNKNOWN, STOPPING_SESSION_JOBS].contains(&hold.reason));
         if self.ends_job() {
             URGENT
         } else if rescales || asks_for_jobs && !self.waits_for_long() {

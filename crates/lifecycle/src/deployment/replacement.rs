@@ -6,7 +6,6 @@ use super::failure::class;
 use super::pass::Pass;
 use super::restore::Source;
 use super::upgrade::Restore;
-use crate::diff::{self, DiffType};
 use crate::event::Reason;
 
 impl Pass<'_> {
@@ -34,30 +33,6 @@ impl Pass<'_> {
             return;
         }
         self.start_cluster(source);
-    }
-
-    /// In a rollback the stable spec is deployed, unless the user has changed the spec meanwhile: then that is.
-    pub(super) fn take_the_spec_of_a_rollback(&mut self) {
-        if self.reconciliation_state() != ReconciliationState::RollingBack {
-            return;
-        }
-        let Some(failed) = self.last.as_ref().map(|last| last.spec.clone()) else { return };
-        if diff::spec_diff(&failed, &self.spec).kind == DiffType::Ignore {
-            if let Some(stable) = self.last_stable() {
-                self.spec = stable.spec;
-                if let Some(job) = &mut self.spec.job {
-                    job.state = Some(JobState::Running);
-                }
-            }
-            return;
-        }
-        self.reconciliation().state = Some(ReconciliationState::Upgrading);
-        if let Some(mut last) = self.last.clone() {
-            if let Some(job) = &mut last.spec.job {
-                job.state = Some(JobState::Suspended);
-            }
-            self.set_last(last);
-        }
     }
 
     fn wants_ha(&self) -> bool {

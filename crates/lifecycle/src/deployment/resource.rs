@@ -9,6 +9,7 @@ use flink_conf::FlinkConf;
 use kube::core::ObjectMeta;
 
 use super::pass::{Pass, Stage};
+use crate::diff::{self, SpecDiff};
 use crate::effect::FlinkCluster;
 use crate::event::{Component, EventRecord, Reason};
 use crate::job::resource::JobResource;
@@ -19,6 +20,7 @@ impl JobResource for FlinkDeployment {
     type Status = FlinkDeploymentStatus;
 
     const KIND: JobKind = JobKind::FlinkDeployment;
+    const OWNS_CLUSTER: bool = true;
 
     fn metadata(&self) -> &ObjectMeta {
         &self.metadata
@@ -38,6 +40,10 @@ impl JobResource for FlinkDeployment {
 
     fn job_mut(spec: &mut FlinkDeploymentSpec) -> Option<&mut JobSpec> {
         spec.job.as_mut()
+    }
+
+    fn diff(_: &Pass<'_>, old: &FlinkDeploymentSpec, new: &FlinkDeploymentSpec) -> SpecDiff {
+        diff::spec_diff(old, new)
     }
 
     fn first_status() -> FlinkDeploymentStatus {

@@ -4,34 +4,12 @@
 use api::UpgradeMode;
 use flink_conf::HighAvailability;
 
-use super::failure::class;
-pub(super) use crate::job::newest_state::LAST_STATE_MARKER;
+pub(super) use crate::job::newest_state::{LAST_STATE_MARKER, Source};
 
 use super::pass::Pass;
-use super::upgrade::{KnownState, Restore};
+use super::upgrade::KnownState;
 use crate::event::Reason;
 use crate::observed::HaMetadata;
-
-/// Where the state of a deployment comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Source {
-    pub(super) restore: Restore,
-    pub(super) path: Option<String>,
-}
-
-impl Source {
-    pub(super) fn empty() -> Self {
-        Self { restore: Restore::Stateless, path: None }
-    }
-
-    pub(super) fn path(path: Option<String>) -> Self {
-        Self { restore: Restore::Savepoint, path }
-    }
-
-    fn ha_metadata() -> Self {
-        Self { restore: Restore::LastState, path: Some(LAST_STATE_MARKER.to_owned()) }
-    }
-}
 
 /// What is known of HA metadata.
 pub(super) enum Ha<'a> {
@@ -134,17 +112,5 @@ impl<'a> Pass<'a> {
         }
         self.ask_for_manual_restore(Reason::RestoreFailed);
         None
-    }
-
-    pub(super) fn ask_for_manual_restore(&mut self, reason: Reason) {
-        let message = format!(
-            "{} {} {} Remedy: set spec.job.initialSavepointPath to the savepoint or checkpoint to start from, together \
-             with a new spec.job.savepointRedeployNonce; or upgradeMode stateless to start from empty.",
-            api::names::MSG_MANUAL_RESTORE_REQUIRED,
-            api::names::MSG_HA_METADATA_NOT_AVAILABLE,
-            api::names::MSG_JOB_FINISHED_OR_CONFIGMAPS_DELETED,
-        );
-        self.fail_once(class::UPGRADE, reason, &message);
-        self.hold("ManualRestoreRequired", message);
     }
 }

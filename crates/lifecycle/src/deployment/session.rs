@@ -7,11 +7,11 @@ use jiff::SignedDuration;
 
 use super::pass::Pass;
 use super::restore::Ha;
-use crate::observed::{FlinkView, JobOverview};
+use crate::observed::{FlinkView, JobOverview, SessionJob};
 
 /// What to do about jobs that would be lost.
-const REMEDY: &str = "Remedy: suspend the FlinkSessionJobs (job.state: suspended takes a savepoint) and cancel the other \
-                      jobs; or, to give up their state, set \
+const REMEDY: &str = "Remedy: cancel them, or run them as FlinkSessionJobs, which are stopped and started again with their \
+                      state; or, to give up their state, set \
                       kubernetes.operator.session.upgrade.block-on-running-jobs: false in the flinkConfiguration. With \
                       high-availability.type: kubernetes jobs survive the next change.";
 
@@ -23,6 +23,10 @@ pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// Reason of conditions while nobody knows which jobs run.
 pub(super) const JOBS_UNKNOWN: &str = "JobsUnknown";
+
+/// Reason of the condition by which the FlinkSessionJobs of a cluster know that they are to stop, with their state, until
+/// the cluster has been replaced.
+pub const STOPPING_SESSION_JOBS: &str = "StoppingSessionJobs";
 
 /// What is known of the jobs on a session cluster.
 pub(super) enum JobsOnCluster {
@@ -43,12 +47,13 @@ impl Pass<'_> {
         self.replace_cluster();
     }
 
-    /// Whether jobs run on the cluster: without high availability nobody could bring them back with their state.
+    /// Whether jobs run on the cluster: without high availability nobody could bring them back with their state. Those of
+    /// FlinkSessionJobs stop by themselves, with their state, and come back on the next cluster.
     fn jobs_would_be_lost(&mut self) -> bool {
         if !self.settings.session_upgrade_blocks_on_jobs || !matches!(self.ha(), Ha::Off) {
             return false;
         }
-        let lost = match self.jobs_on_cluster() {
+        let jobs = match self.jobs_on_cluster() {
             JobsOnCluster::Unknown => {
                 let message = format!(
                     "The change waits until the JobManager says which jobs run on it: without high availability they \
@@ -58,20 +63,46 @@ impl Pass<'_> {
                 self.look_again(SOON);
                 return true;
             }
-            JobsOnCluster::Known(jobs) => {
-                jobs.iter().map(|job| format!("{} ({})", job.job_id, job.name)).collect::<Vec<_>>()
-            }
+            JobsOnCluster::Known(jobs) => jobs,
         };
-        if lost.is_empty() {
+        let is_managed = |job: &JobOverview| {
+            self.observed.session_jobs.iter().any(|one| one.job_id.as_deref() == Some(job.job_id.as_str()))
+        };
+        let (managed, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_managed);
+        if !others.is_empty() {
+            let lost: Vec<String> =
+                others.iter().map(|job| format!("{} ({})", job.job_id, job.name)).collect();
+            let message = format!(
+                "The change waits, because these jobs and their state would be lost with the cluster, which has no high \
+                 availability: {}. {REMEDY}",
+                lost.join(", ")
+            );
+            self.hold("JobsWouldBeLost", message);
+            self.look_again(self.settings.reconcile_interval);
+            return true;
+        }
+        self.session_jobs_stop(&managed)
+    }
+
+    /// Whether FlinkSessionJobs still have to stop.
+    fn session_jobs_stop(&mut self, running: &[JobOverview]) -> bool {
+        let runs = |job: &SessionJob| {
+            job.submitting || running.iter().any(|one| Some(one.job_id.as_str()) == job.job_id.as_deref())
+        };
+        let names: Vec<&str> =
+            self.observed.session_jobs.iter().filter(|job| runs(job)).map(|job| job.name.as_str()).collect();
+        if names.is_empty() {
             return false;
         }
         let message = format!(
-            "The change waits, because these jobs and their state would be lost with the cluster, which has no high \
-             availability: {}. {REMEDY}",
-            lost.join(", ")
+            "The change waits until these FlinkSessionJobs have stopped with their state, because the cluster has no high \
+             availability: {}. They come back on the next cluster. If one cannot be stopped, its status says why. To give \
+             up their state, set kubernetes.operator.session.upgrade.block-on-running-jobs: false in the \
+             flinkConfiguration.",
+            names.join(", ")
         );
-        self.hold("JobsWouldBeLost", message);
-        self.look_again(self.settings.reconcile_interval);
+        self.hold(STOPPING_SESSION_JOBS, message);
+        self.look_again(SOON);
         true
     }
 

@@ -52,14 +52,6 @@ impl Pass<'_> {
         }
     }
 
-    /// After a rollback the user asks for exactly what runs.
-    fn is_back_to_stable_spec(&self) -> bool {
-        self.reconciliation_state() == ReconciliationState::RolledBack
-            && self
-                .last_stable()
-                .is_some_and(|stable| diff::spec_diff(&stable.spec, &self.spec).kind == DiffType::Ignore)
-    }
-
     /// A spec that no cluster can be built from must not stop the one that runs.
     pub(super) fn refuse_what_cannot_be_built(&mut self) -> bool {
         let Err(error) = super::build::rehearse(self, &self.spec) else { return false };

@@ -43,7 +43,7 @@ impl<R: JobResource> Pass<'_, R> {
             self.record_stopped(self.recorded_mode());
             return;
         }
-        if self.wanted_mode() == UpgradeMode::Stateless {
+        if R::OWNS_CLUSTER && self.wanted_mode() == UpgradeMode::Stateless {
             // Nobody needs to know any more how far it came.
             self.job().upgrade_savepoint_path = None;
             self.record_stopped(UpgradeMode::Stateless);

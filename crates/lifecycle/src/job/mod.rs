@@ -17,6 +17,7 @@ pub(crate) mod polling;
 pub(crate) mod rescaling;
 pub(crate) mod resource;
 pub(crate) mod restart;
+pub(crate) mod rollback;
 pub(crate) mod savepoint;
 pub(crate) mod snapshots;
 pub(crate) mod stopping;

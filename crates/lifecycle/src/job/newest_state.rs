@@ -2,13 +2,36 @@
 
 use api::{ReconciliationState, UpgradeMode};
 
+use super::failure::class;
 use super::pass::Pass;
 use super::resource::{JobResource, JobResourceStatus};
-use super::upgrade::KnownState;
+use super::upgrade::{KnownState, Restore};
+use crate::event::Reason;
 
 /// Written as savepoint path when a job is restored from HA metadata: a cluster whose HA metadata got lost then fails
 /// instead of starting empty. Also stands for state of which no path is known.
 pub(crate) const LAST_STATE_MARKER: &str = api::names::LAST_STATE_DUMMY_SAVEPOINT_PATH;
+
+/// Where the state of a deployment comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) restore: Restore,
+    pub(crate) path: Option<String>,
+}
+
+impl Source {
+    pub(crate) fn empty() -> Self {
+        Self { restore: Restore::Stateless, path: None }
+    }
+
+    pub(crate) fn path(path: Option<String>) -> Self {
+        Self { restore: Restore::Savepoint, path }
+    }
+
+    pub(crate) fn ha_metadata() -> Self {
+        Self { restore: Restore::LastState, path: Some(LAST_STATE_MARKER.to_owned()) }
+    }
+}
 
 impl<R: JobResource> Pass<'_, R> {
     /// The upgrade mode that the user wants to count now. A rollback keeps the state of what failed, whatever mode the
@@ -68,5 +91,17 @@ impl<R: JobResource> Pass<'_, R> {
                     && wanted.initial_savepoint_path.is_some()
                     && wanted.initial_savepoint_path.as_ref() == known
             })
+    }
+
+    pub(crate) fn ask_for_manual_restore(&mut self, reason: Reason) {
+        let message = format!(
+            "{} {} {} Remedy: set spec.job.initialSavepointPath to the savepoint or checkpoint to start from, together \
+             with a new spec.job.savepointRedeployNonce; or upgradeMode stateless to start from empty.",
+            api::names::MSG_MANUAL_RESTORE_REQUIRED,
+            api::names::MSG_HA_METADATA_NOT_AVAILABLE,
+            api::names::MSG_JOB_FINISHED_OR_CONFIGMAPS_DELETED,
+        );
+        self.fail_once(class::UPGRADE, reason, &message);
+        self.hold("ManualRestoreRequired", message);
     }
 }

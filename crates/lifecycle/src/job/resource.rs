@@ -9,6 +9,7 @@ use flink_conf::FlinkConf;
 use kube::core::ObjectMeta;
 
 use super::pass::{Pass, Stage};
+use crate::diff::SpecDiff;
 use crate::effect::FlinkCluster;
 use crate::observed::FlinkAnswer;
 
@@ -21,6 +22,8 @@ pub(crate) trait JobResource: Sized {
 
     /// Its name in references.
     const KIND: JobKind;
+    /// Whether the cluster is there for this job alone, and may be ended instead of it.
+    const OWNS_CLUSTER: bool;
 
     fn metadata(&self) -> &ObjectMeta;
     fn spec(&self) -> &Self::Spec;
@@ -30,6 +33,9 @@ pub(crate) trait JobResource: Sized {
     fn job(spec: &Self::Spec) -> Option<&JobSpec>;
     /// `spec.job`, to be changed.
     fn job_mut(spec: &mut Self::Spec) -> Option<&mut JobSpec>;
+
+    /// What differs between two specs.
+    fn diff(pass: &Pass<'_, Self>, old: &Self::Spec, new: &Self::Spec) -> SpecDiff;
 
     /// The first status of a resource.
     fn first_status() -> Self::Status;

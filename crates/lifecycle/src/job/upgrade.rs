@@ -122,6 +122,16 @@ pub fn plan(input: &UpgradeInput) -> Plan {
     }
 }
 
+/// The decision for a session job. Nothing but its cluster's JobManager knows its state.
+#[must_use]
+pub fn plan_session_job(input: &UpgradeInput) -> Plan {
+    match common(input) {
+        Common::Decided(plan) => plan,
+        Common::Wait | Common::Unavailable if input.job_lost => Plan::ManualRestore,
+        Common::Wait | Common::Unavailable => Plan::Wait { exclusive: false },
+    }
+}
+
 enum Common {
     Decided(Plan),
     Wait,

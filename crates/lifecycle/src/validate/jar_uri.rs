@@ -5,9 +5,12 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
+use flink_conf::FlinkConf;
+
 use super::{Findings, Rule, uri};
 
 const ALLOWED_SCHEMES: &str = "kubernetes.operator.user.artifacts.allowed-schemes";
+const RESTRICTED_HOSTS: &str = "kubernetes.operator.user.artifacts.disallow-restricted-hosts";
 
 /// What the operator may fetch; set for the whole operator, not per namespace or resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,19 @@ pub struct ArtifactSettings {
     pub allowed_schemes: Vec<String>,
     /// `kubernetes.operator.user.artifacts.disallow-restricted-hosts`; default true.
     pub disallow_restricted_hosts: bool,
+}
+
+impl ArtifactSettings {
+    /// What the operator's own configuration says; the defaults for options that cannot be read.
+    #[must_use]
+    pub fn of_operator(conf: &FlinkConf) -> Self {
+        let default = Self::default();
+        let disallow = conf.boolean(RESTRICTED_HOSTS).ok().flatten();
+        Self {
+            allowed_schemes: conf.list(ALLOWED_SCHEMES).ok().flatten().unwrap_or(default.allowed_schemes),
+            disallow_restricted_hosts: disallow.unwrap_or(default.disallow_restricted_hosts),
+        }
+    }
 }
 
 impl Default for ArtifactSettings {
@@ -30,6 +46,8 @@ impl Default for ArtifactSettings {
 pub enum ResolvedHost {
     /// Nobody had to ask: [`host_to_resolve`] gave no host.
     NotAsked,
+    /// Whoever fetches the jar checks the addresses that it connects to.
+    WhenFetched,
     /// The name has no address, or no answer came.
     Unknown,
     /// The addresses of the name.
@@ -98,10 +116,13 @@ fn judge(
             "Give the whole URI, with a host.",
         )
     })?;
+    if literal(host).is_none() && *resolved == ResolvedHost::WhenFetched {
+        return Ok(());
+    }
     let addresses = match (literal(host), resolved) {
         (Some(address), _) => vec![address],
         (None, ResolvedHost::Addresses(addresses)) => addresses.clone(),
-        (None, ResolvedHost::NotAsked | ResolvedHost::Unknown) => Vec::new(),
+        (None, ResolvedHost::NotAsked | ResolvedHost::WhenFetched | ResolvedHost::Unknown) => Vec::new(),
     };
     if addresses.is_empty() {
         return Err((

@@ -255,6 +255,7 @@ fn a_session_cluster_takes_its_session_jobs_with_it_where_that_is_wanted() {
         name: name.to_owned(),
         uid: Some(format!("uid of {name}")),
         terminating,
+        ..SessionJob::default()
     };
     world.observed.session_jobs = vec![job("one", false), job("two", true)];
     world.ask_for_deletion();

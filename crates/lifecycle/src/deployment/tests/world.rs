@@ -216,6 +216,7 @@ impl World {
                     Some(vec![api::names::FINALIZER_FLINK_DEPLOYMENT.to_owned()]);
             }
             Effect::RemoveFinalizer => self.finalizer_removed = true,
+            Effect::SubmitJob(_) => panic!("a FlinkDeployment submits no job"),
             Effect::CreateCluster(objects) => {
                 assert!(self.observed.job_manager.is_none(), "two clusters at once");
                 self.created += 1;

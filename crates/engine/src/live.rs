@@ -1,7 +1,6 @@
 //! Reads that go to the API server because no cache answers them. They are few, and only while something changes.
 
 use api::KubernetesDeploymentMode;
-use engine::ports::{ApiError, Kind, KubernetesApi, ObjectKey, Scope};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -11,11 +10,13 @@ use lifecycle::{EventRecord, Reason};
 use resources::names;
 use serde::de::DeserializeOwned;
 
+use crate::ports::{ApiError, Kind, KubernetesApi, ObjectKey, Scope};
+
 /// How many pods the JobManager has, and why they do not run.
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn pods(
+pub async fn pods(
     api: &dyn KubernetesApi,
     key: &ObjectKey,
     mode: KubernetesDeploymentMode,
@@ -59,7 +60,7 @@ async fn failed_mounts(
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn job_manager(
+pub async fn job_manager(
     api: &dyn KubernetesApi,
     key: &ObjectKey,
     owner: &str,
@@ -73,7 +74,7 @@ pub(crate) async fn job_manager(
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn task_managers(
+pub async fn task_managers(
     api: &dyn KubernetesApi,
     key: &ObjectKey,
     owner: &str,
@@ -90,7 +91,7 @@ pub(crate) async fn task_managers(
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn ha_metadata(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<HaMetadata, ApiError> {
+pub async fn ha_metadata(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<HaMetadata, ApiError> {
     let scope = Scope::namespace(&key.namespace).labelled(HaMetadata::selector(&key.name));
     let maps: Vec<ConfigMap> = typed(api.list(Kind::CONFIG_MAP, &scope).await?);
     Ok(HaMetadata::from_config_maps(&maps))
@@ -101,7 +102,7 @@ pub(crate) async fn ha_metadata(api: &dyn KubernetesApi, key: &ObjectKey) -> Res
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn told_exception(
+pub async fn told_exception(
     api: &dyn KubernetesApi,
     key: &ObjectKey,
     uid: &str,
@@ -123,11 +124,7 @@ pub(crate) async fn told_exception(
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn ingress(
-    api: &dyn KubernetesApi,
-    key: &ObjectKey,
-    owner: &str,
-) -> Result<IngressView, ApiError> {
+pub async fn ingress(api: &dyn KubernetesApi, key: &ObjectKey, owner: &str) -> Result<IngressView, ApiError> {
     let Some(object) = api.get(Kind::INGRESS, key).await? else { return Ok(IngressView::Absent) };
     let ingress: Option<Ingress> = typed(vec![object]).pop();
     Ok(ingress.map_or(IngressView::Unread, |ingress| IngressView::from_ingress(&ingress, owner)))
@@ -137,7 +134,7 @@ pub(crate) async fn ingress(
 ///
 /// # Errors
 /// Those of the API server.
-pub(crate) async fn rest_service(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<bool, ApiError> {
+pub async fn rest_service(api: &dyn KubernetesApi, key: &ObjectKey) -> Result<bool, ApiError> {
     let service = ObjectKey::new(&key.namespace, names::rest_service(&key.name));
     Ok(api.get(Kind::SERVICE, &service).await?.is_some())
 }

@@ -1,23 +1,26 @@
-//! What the reconciler remembers of each resource between passes. Losing it, as a restart does, costs a repeated call
+//! What a reconciler remembers of each resource between passes. Losing it, as a restart does, costs a repeated call
 //! and nothing else.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use engine::ports::ObjectKey;
 use jiff::{SignedDuration, Timestamp};
 use lifecycle::deployment::back_off;
 use lifecycle::observed::EffectFailure;
 
+use crate::ports::ObjectKey;
+
 /// Memory of one resource.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// uid of the resource: one of the same name that was created later starts with nothing.
     uid: String,
     /// The attempt whose objects were all created.
-    pub(crate) created_attempt: Option<String>,
+    pub created_attempt: Option<String>,
+    /// The job whose submission Flink has confirmed.
+    pub submitted_job: Option<String>,
     /// Time of the newest job exception that was told.
-    pub(crate) exceptions_reported: Option<i64>,
+    pub exceptions_reported: Option<i64>,
     failure: Option<Failure>,
 }
 
@@ -33,43 +36,45 @@ struct Failure {
 
 impl Memory {
     /// The failure to report, as long as its back-off lasts and the spec is the same.
-    pub(crate) fn failure(&self, generation: i64, now: Timestamp) -> Option<EffectFailure> {
+    pub fn failure(&self, generation: i64, now: Timestamp) -> Option<EffectFailure> {
         let failure = self.failure.as_ref()?;
         let waits = !failure.trying && failure.generation == generation && now < failure.retry_at;
         waits.then(|| failure.effect.clone())
     }
 
     /// How long the back-off still lasts.
-    pub(crate) fn back_off_left(&self, generation: i64, now: Timestamp) -> Option<std::time::Duration> {
+    pub fn back_off_left(&self, generation: i64, now: Timestamp) -> Option<std::time::Duration> {
         self.failure(generation, now)?;
         self.failure.as_ref().map(|failure| failure.retry_at.duration_since(now).unsigned_abs())
     }
 
-    pub(crate) fn failed(&mut self, failure: engine::executor::Failure, generation: i64, now: Timestamp) {
+    /// The effects were tried, and one has failed.
+    pub fn failed(&mut self, failure: crate::executor::Failure, generation: i64, now: Timestamp) {
         let before = self.failure.take().filter(|before| before.generation == generation);
         let attempts = before.map_or(0, |before| before.effect.attempts).saturating_add(1);
         let wait = SignedDuration::try_from(back_off(attempts)).unwrap_or(SignedDuration::ZERO);
         let retry_at = now.checked_add(wait).unwrap_or(now);
-        let engine::executor::Failure { action, message, look_again: _, needs_user } = failure;
+        let crate::executor::Failure { action, message, look_again: _, needs_user } = failure;
         let effect = EffectFailure { action, message, attempts, needs_user };
         self.failure = Some(Failure { effect, generation, retry_at, trying: false });
     }
 
     /// Effects are about to be tried; a failure that was recorded before counts on if they fail again.
-    pub(crate) fn tries(&mut self) {
+    pub fn tries(&mut self) {
         if let Some(failure) = &mut self.failure {
             failure.trying = true;
         }
     }
 
-    pub(crate) fn succeeded(&mut self) {
+    /// The effects were tried, and none has failed.
+    pub fn succeeded(&mut self) {
         self.failure = None;
     }
 }
 
 /// Memory of all resources.
 #[derive(Debug, Default)]
-pub(crate) struct Memories(Mutex<HashMap<ObjectKey, Memory>>);
+pub(super) struct Memories(Mutex<HashMap<ObjectKey, Memory>>);
 
 impl Memories {
     fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, Memory>> {
@@ -77,16 +82,18 @@ impl Memories {
     }
 
     /// What is remembered of the resource with that uid.
-    pub(crate) fn of(&self, key: &ObjectKey, uid: &str) -> Memory {
+    pub(super) fn of(&self, key: &ObjectKey, uid: &str) -> Memory {
         let known = self.lock().get(key).filter(|memory| memory.uid == uid).cloned();
         known.unwrap_or_else(|| Memory { uid: uid.to_owned(), ..Memory::default() })
     }
 
-    pub(crate) fn put(&self, key: &ObjectKey, memory: Memory) {
+    /// Remembers.
+    pub(super) fn put(&self, key: &ObjectKey, memory: Memory) {
         self.lock().insert(key.clone(), memory);
     }
 
-    pub(crate) fn forget(&self, key: &ObjectKey) {
+    /// The resource is gone.
+    pub(super) fn forget(&self, key: &ObjectKey) {
         self.lock().remove(key);
     }
 }
@@ -95,8 +102,8 @@ impl Memories {
 mod tests {
     use super::*;
 
-    fn refused() -> engine::executor::Failure {
-        engine::executor::Failure {
+    fn refused() -> crate::executor::Failure {
+        crate::executor::Failure {
             action: "create".to_owned(),
             message: "no".to_owned(),
             look_again: false,

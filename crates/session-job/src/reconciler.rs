@@ -1,0 +1,160 @@
+//! One round over a FlinkSessionJob.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use api::{FlinkDeployment, FlinkSessionJob, FlinkSessionJobStatus};
+use async_trait::async_trait;
+use engine::Engine;
+use engine::caches::{Entry, ResourceId};
+use engine::control::Reconciler;
+use engine::course::{self, Course, Memory, Pass, Round, Rounds, Step};
+use engine::live;
+use engine::ports::{ApiError, Kind, ObjectKey};
+use engine::queue::Outcome;
+use engine::resource::Resource;
+use flink_conf::OperatorDefaults;
+use lifecycle::deployment::exception_look_back;
+use lifecycle::observed::{FlinkView, JobManager};
+use lifecycle::session_job::decide;
+use lifecycle::{Context, Observed};
+use resources::OperatorFiles;
+
+/// Brings FlinkSessionJobs to where they should be.
+pub struct SessionJobReconciler {
+    pub(crate) engine: Engine,
+    files: OperatorFiles,
+    defaults: RwLock<Arc<OperatorDefaults>>,
+    pub(crate) course: Course,
+}
+
+impl SessionJobReconciler {
+    /// A reconciler that remembers nothing.
+    #[must_use]
+    pub fn new(engine: Engine, defaults: OperatorDefaults) -> Self {
+        Self {
+            course: Course::new(engine.clone(), Kind::FLINK_SESSION_JOB),
+            engine,
+            files: OperatorFiles::default(),
+            defaults: RwLock::new(Arc::new(defaults)),
+        }
+    }
+
+    /// Replaces the operator's configuration; the next decision about each resource uses it.
+    pub fn set_defaults(&self, defaults: OperatorDefaults) {
+        *self.defaults.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(defaults);
+    }
+
+    fn defaults(&self) -> Arc<OperatorDefaults> {
+        Arc::clone(&self.defaults.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Observe, decide, record, execute: once.
+    pub(crate) async fn step(&self, key: &ObjectKey, resource: &FlinkSessionJob) -> Result<Round, ApiError> {
+        let identity = Resource::new(Kind::FLINK_SESSION_JOB, &resource.metadata);
+        let memory = self.course.memory(&identity);
+        let defaults = self.defaults();
+        let context = Context { now: self.engine.clock.now(), defaults: &defaults, files: &self.files };
+        let observed = self.observe(key, resource, &memory, &context).await;
+        let decision = decide(resource, &observed, &context);
+        let step = Step {
+            identity,
+            stored: resource.status.as_ref(),
+            blank: no_status(),
+            exceptions_reported: observed.exceptions_reported,
+            memory,
+        };
+        self.course.take(step, decision).await
+    }
+
+    /// Gathers what the decision looks at: what is known of the session cluster, and what its Flink said of the job.
+    async fn observe(
+        &self,
+        key: &ObjectKey,
+        resource: &FlinkSessionJob,
+        memory: &Memory,
+        context: &Context<'_>,
+    ) -> Observed {
+        let caches = &self.engine.caches;
+        let cluster_key =
+            resource.spec.deployment_name.as_ref().map(|name| ObjectKey::new(&key.namespace, name));
+        let session_cluster: Option<Arc<FlinkDeployment>> = cluster_key
+            .as_ref()
+            .and_then(|cluster| caches.flink_deployments.get(cluster))
+            .and_then(|entry| entry.good().cloned());
+        let (job_manager, job_manager_unread) = match (&cluster_key, &session_cluster) {
+            (Some(cluster_key), Some(cluster)) => self.job_manager(cluster_key, cluster).await,
+            (None | Some(_), _) => (None, false),
+        };
+        let id = ResourceId::new(Kind::FLINK_SESSION_JOB, key.clone());
+        let flink = job_manager
+            .as_ref()
+            .map_or_else(FlinkView::default, |job_manager| self.engine.poller.view(&id, &job_manager.uid));
+        // Asked once after a start of the operator, and only if there is anything to tell.
+        let exceptions_reported = match memory.exceptions_reported {
+            None if flink.current().is_some_and(|answer| !answer.exceptions.is_empty()) => {
+                let uid = resource.metadata.uid.as_deref().unwrap_or_default();
+                let told = live::told_exception(self.engine.api.as_ref(), key, uid).await;
+                Some(course::known(key, told).flatten().unwrap_or_else(|| exception_look_back(context.now)))
+            }
+            remembered => remembered,
+        };
+        Observed {
+            job_manager,
+            job_manager_unread,
+            flink,
+            session_cluster,
+            submitted_job: memory.submitted_job.clone(),
+            exceptions_reported,
+            failure: memory.failure(resource.metadata.generation.unwrap_or_default(), context.now),
+            ..Observed::default()
+        }
+    }
+
+    /// The JobManager of the session cluster. What is hidden from the cache is not gone.
+    async fn job_manager(&self, key: &ObjectKey, cluster: &FlinkDeployment) -> (Option<JobManager>, bool) {
+        let uid = cluster.metadata.uid.as_deref().unwrap_or_default();
+        let cached = self.engine.caches.job_managers.get(key);
+        if let Some(deployment) = cached.as_ref().and_then(Entry::good) {
+            return (Some(JobManager::from_deployment(deployment, uid)), false);
+        }
+        match live::job_manager(self.engine.api.as_ref(), key, uid).await {
+            Ok(found) => (found, false),
+            Err(error) => {
+                tracing::warn!(resource = %key, %error, "a read failed");
+                (None, true)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Rounds for SessionJobReconciler {
+    async fn round(&self, key: &ObjectKey) -> Result<Round, ApiError> {
+        match self.engine.caches.flink_session_jobs.get(key) {
+            None => {
+                self.course.forget(key);
+                Ok(Round::Done(Pass::Gone))
+            }
+            Some(Entry::Bad(undecodable)) => self.undecodable(key, &undecodable).await,
+            Some(Entry::Good(resource)) => self.step(key, &resource).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Reconciler for SessionJobReconciler {
+    fn kind(&self) -> Kind {
+        Kind::FLINK_SESSION_JOB
+    }
+
+    async fn reconcile(&self, key: &ObjectKey) -> Outcome {
+        course::pass(self, key).await
+    }
+}
+
+/// A resource about which nothing is known yet needs no status.
+fn no_status() -> FlinkSessionJobStatus {
+    let mut status = FlinkSessionJobStatus::initial();
+    status.lifecycle_state = Some(status.lifecycle_state());
+    status
+}

@@ -1,0 +1,54 @@
+//! A stored object that is not a FlinkSessionJob as this operator knows it: it is told to its user, everything else
+//! goes on, and it can be deleted.
+
+use api::{ErrorReport, FlinkSessionJob, FlinkSessionJobSpec, FlinkSessionJobStatus, error};
+use engine::caches::Undecodable;
+use engine::ports::{ApiError, Kind, ObjectKey};
+use engine::resource::Resource;
+use lifecycle::{Component, Effect, EventRecord, Reason};
+
+use engine::course::{Pass, Round};
+
+use crate::reconciler::SessionJobReconciler;
+
+impl SessionJobReconciler {
+    pub(crate) async fn undecodable(&self, key: &ObjectKey, object: &Undecodable) -> Result<Round, ApiError> {
+        let identity = Resource::new(Kind::FLINK_SESSION_JOB, &object.object.metadata);
+        let status = readable_status(object);
+        if object.object.metadata.deletion_timestamp.is_some() {
+            let stand_in = FlinkSessionJob {
+                metadata: object.object.metadata.clone(),
+                spec: FlinkSessionJobSpec::default(),
+                status: Some(status),
+            };
+            return self.step(key, &stand_in).await;
+        }
+        let message = format!(
+            "This FlinkSessionJob cannot be read, so nothing is done about it: {}. Remedy: correct that field.",
+            object.error
+        );
+        let mut status = status;
+        let report = ErrorReport::new(error::types::VALIDATION, message.as_str());
+        let text = report.to_text(error::ErrorLimits::default());
+        if status.error.as_deref() != Some(text.as_str()) {
+            status.error = Some(text);
+            status.lifecycle_state = Some(status.lifecycle_state());
+            if self.engine.status.write(&identity, &status).await?.is_none() {
+                return Ok(Round::Again);
+            }
+            let event = EventRecord::warning(Reason::ValidationError, Component::Operator, message);
+            self.engine.executor.perform(&identity, vec![Effect::Event(event)]).await;
+        }
+        Ok(Round::Done(Pass::Again(None)))
+    }
+}
+
+/// The status, which only this operator writes and which is therefore good even when the spec is not.
+fn readable_status(object: &Undecodable) -> FlinkSessionJobStatus {
+    object
+        .object
+        .data
+        .get("status")
+        .and_then(|status| api::decode(status.clone()).ok())
+        .unwrap_or_else(FlinkSessionJobStatus::initial)
+}
