@@ -228,7 +228,13 @@ impl Control {
     #[must_use]
     pub fn take(&self) -> Option<ResourceId> {
         let now = self.engine.clock.monotonic();
-        self.state().queue.take(now)
+        let mut state = self.state();
+        for resource in self.engine.caches.take_news() {
+            if self.kinds.contains(&resource.kind) {
+                state.queue.wake(&resource, now);
+            }
+        }
+        state.queue.take(now)
     }
 
     /// Says how a pass over a resource ended.

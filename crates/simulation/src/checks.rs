@@ -29,8 +29,12 @@ use crate::world::{LiveJob, Run, Serving, World};
 /// Annotation with the attempt that a Deployment was created for.
 const ATTEMPT: &str = "flinkdeployment.flink.apache.org/attempt";
 
-/// The finalizer of FlinkDeployments.
-const FINALIZER: &str = "flinkdeployments.flink.apache.org/finalizer";
+/// The finalizers of FlinkDeployments and FlinkSessionJobs.
+const FINALIZERS: [&str; 2] =
+    ["flinkdeployments.flink.apache.org/finalizer", "flinksessionjobs.flink.apache.org/finalizer"];
+
+/// The kinds of resources with jobs.
+const KINDS: [Kind; 2] = [Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB];
 
 /// A call that changes something in Kubernetes.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +101,7 @@ impl Checks {
     fn learn(&mut self, server: &ApiServer) {
         for change in server.changes_after(self.seen_version) {
             self.seen_version = change.version;
-            let Some(after) = change.after.filter(|_| change.kind == Kind::FLINK_DEPLOYMENT) else {
+            let Some(after) = change.after.filter(|_| KINDS.contains(&change.kind)) else {
                 continue;
             };
             for pointer in ["/status/operation/attempt", "/status/operation/triggerId"] {
@@ -124,16 +128,19 @@ impl Checks {
 
     /// (a)
     fn check_live_jobs(&mut self, world: &World) {
-        let mut by_cluster: BTreeMap<ObjectKey, BTreeSet<(String, String)>> = BTreeMap::new();
+        let mut by_resource: BTreeMap<ObjectKey, BTreeSet<(String, String)>> = BTreeMap::new();
         let of_resource = |live: &LiveJob| !is_somebody_elses(live.job.as_str());
+        let runs = world.runs();
         for live in world.live_jobs().into_iter().filter(of_resource) {
-            by_cluster.entry(live.cluster).or_default().insert((live.deployment, live.job.to_string()));
+            let run = runs.iter().find(|run| run.job == live.job && run.cluster == live.cluster);
+            let resource = run.map_or(live.cluster, |run| run.resource.clone());
+            by_resource.entry(resource).or_default().insert((live.deployment, live.job.to_string()));
         }
-        for (cluster, jobs) in by_cluster {
+        for (resource, jobs) in by_resource {
             if jobs.len() > 1 {
                 let jobs: Vec<String> =
                     jobs.iter().map(|(of, job)| format!("{job} of Deployment {of}")).collect();
-                self.violated(format!("(a) {cluster} has several live jobs: {}", jobs.join(", ")));
+                self.violated(format!("(a) {resource} has several live jobs: {}", jobs.join(", ")));
             }
         }
     }
@@ -182,12 +189,12 @@ impl Checks {
         if run.old_program {
             self.violated(format!("(b) job {} runs the program of the deployment before", run.job));
         }
-        let spec = run.generation.and_then(|generation| self.specs.get(&(run.cluster.clone(), generation)));
+        let spec = run.generation.and_then(|generation| self.specs.get(&(run.resource.clone(), generation)));
         let job = |pointer: &str| spec.map(|spec| text(spec, pointer)).unwrap_or_default();
         let stateless = matches!(job("/job/upgradeMode"), "" | "stateless");
         let initial = Some(job("/job/initialSavepointPath")).filter(|path| !path.is_empty());
         let before = runs.get(..index).unwrap_or_default();
-        let previous = self.newest_state(before, &run.cluster, &run.owner, storage);
+        let previous = self.newest_state(before, &run.resource, &run.owner, storage);
         let asks_for_it = previous.is_none() || self.has_new_nonce(run, before);
         let is_fine = match (&previous, &run.restored) {
             (_, Some(restored)) if initial == Some(restored) && asks_for_it => true,
@@ -210,12 +217,12 @@ impl Checks {
     /// Whether the run's spec asks for its `initialSavepointPath`, and that of the last start did not.
     fn has_new_nonce(&self, run: &Run, before: &[Run]) -> bool {
         let nonce = |run: &Run| {
-            let spec = self.specs.get(&(run.cluster.clone(), run.generation?))?;
+            let spec = self.specs.get(&(run.resource.clone(), run.generation?))?;
             spec.pointer("/job/savepointRedeployNonce")?.as_i64()
         };
         let last =
             before.iter().zip(&self.started).rev().find(|(other, started)| {
-                other.cluster == run.cluster && other.owner == run.owner && **started
+                other.resource == run.resource && other.owner == run.owner && **started
             });
         nonce(run).is_some() && nonce(run) != last.and_then(|(last, _)| nonce(last))
     }
@@ -225,11 +232,11 @@ impl Checks {
     fn newest_state(
         &self,
         runs: &[Run],
-        cluster: &ObjectKey,
+        resource: &ObjectKey,
         owner: &str,
         storage: &Storage,
     ) -> Option<Option<String>> {
-        let of_resource = |run: &Run| run.cluster == *cluster && run.owner == owner;
+        let of_resource = |run: &Run| run.resource == *resource && run.owner == owner;
         let last = runs.iter().zip(&self.started).rev().find(|(run, started)| of_resource(run) && **started);
         let (run, _) = last?;
         let began = run.began.as_millisecond();
@@ -299,7 +306,7 @@ impl Checks {
     /// (d): the status that is stored says that the job ends. An operator that was replaced has read it before, and
     /// what it cancels late must at least have been meant to end.
     fn check_cancel(&mut self, job: &str, caller: Caller, server: &ApiServer) {
-        let resources = server.all(Kind::FLINK_DEPLOYMENT);
+        let resources: Vec<_> = KINDS.iter().flat_map(|kind| server.all(*kind)).collect();
         let of_job = resources.iter().find(|it| text(it, "/status/jobStatus/jobId") == job);
         let is_decided = match caller {
             Caller::Leader => of_job.is_some_and(|resource| has_decided_to_end(resource)),
@@ -423,12 +430,14 @@ impl Checks {
     /// What a deletion waits for is said from the first status on that tells of it, until nothing is left.
     fn check_deletion_is_explained(&mut self, key: &ObjectKey, resource: &Value, server: &ApiServer) {
         let holds = resource.pointer("/metadata/finalizers").and_then(Value::as_array);
-        let ours = holds.is_some_and(|all| all.iter().any(|it| it == FINALIZER));
+        let is_session_job = text(resource, "/kind") == "FlinkSessionJob";
+        let ours = holds.is_some_and(|all| all.iter().any(|it| FINALIZERS.iter().any(|ours| it == ours)));
         let waits = server.read(Kind::DEPLOYMENT, key).is_some_and(|deployment| {
             text(&deployment, "/metadata/ownerReferences/0/uid") == text(resource, "/metadata/uid")
         });
         if ours
             && waits
+            && !is_session_job
             && is_terminating(resource)
             && text(resource, "/status/lifecycleState") == "DELETING"
             && condition(resource, "Deleting").is_none()
@@ -439,7 +448,7 @@ impl Checks {
 
     /// When an end is kept: the newest spec is what runs, or a condition says why not.
     pub(crate) fn at_end(&mut self, server: &ApiServer) {
-        for resource in server.all(Kind::FLINK_DEPLOYMENT) {
+        for resource in KINDS.iter().flat_map(|kind| server.all(*kind)) {
             let generation = resource.pointer("/metadata/generation").and_then(Value::as_i64);
             let observed = resource.pointer("/status/observedGeneration").and_then(Value::as_i64);
             let refused = condition(&resource, "SpecAccepted")

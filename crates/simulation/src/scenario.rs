@@ -19,6 +19,12 @@ pub struct Scenario {
     /// Merged over the base.
     #[serde(default = "nothing")]
     pub spec: Value,
+    /// Merged over the spec of the session cluster of a session job.
+    #[serde(default = "nothing")]
+    pub cluster: Value,
+    /// Whether the session cluster of a session job is there from the beginning. Default: true.
+    #[serde(default = "yes", rename = "clusterExists")]
+    pub cluster_exists: bool,
     /// Whether Apache's CRDs are installed, which prune what only our statuses have. Default: false.
     #[serde(default, rename = "apacheCrds")]
     pub apache_crds: bool,
@@ -72,6 +78,10 @@ pub enum Base {
     Session,
     /// A session cluster with high availability.
     SessionHa,
+    /// A job on a session cluster.
+    SessionJob,
+    /// A job on a session cluster with high availability.
+    SessionJobHa,
 }
 
 /// Something that is done when its time has come.
@@ -99,6 +109,12 @@ pub enum Action {
     Delete,
     /// Creation of the resource, again.
     Create,
+    /// Creation of the session cluster of a session job.
+    CreateCluster,
+    /// Merge patch of the session cluster of a session job.
+    PatchCluster(Value),
+    /// Deletion of the session cluster of a session job.
+    DeleteCluster,
     /// Deletion of the JobManager's pod.
     DeletePod,
     /// Deletion of the pods of a standalone cluster's TaskManagers.
@@ -318,7 +334,7 @@ impl std::fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     ("deploying.yaml", include_str!("../scenarios/deploying.yaml")),
     ("upgrading.yaml", include_str!("../scenarios/upgrading.yaml")),
     ("recovering.yaml", include_str!("../scenarios/recovering.yaml")),
@@ -333,6 +349,7 @@ const FILES: [(&str, &str); 14] = [
     ("session.yaml", include_str!("../scenarios/session.yaml")),
     ("ingress.yaml", include_str!("../scenarios/ingress.yaml")),
     ("standalone.yaml", include_str!("../scenarios/standalone.yaml")),
+    ("session-job.yaml", include_str!("../scenarios/session-job.yaml")),
 ];
 
 /// Scenarios of native clusters that are tried with standalone ones as well.
@@ -391,6 +408,19 @@ impl Scenario {
         same
     }
 
+    /// The spec of the session cluster, if the resource is a session job.
+    #[must_use]
+    pub fn cluster_spec(&self) -> Option<Value> {
+        let base = match self.base {
+            Base::SessionJob => Base::Session,
+            Base::SessionJobHa => Base::SessionHa,
+            Base::Application | Base::ApplicationHa | Base::Session | Base::SessionHa => return None,
+        };
+        let mut spec = base.spec();
+        crate::api_server::merge(&mut spec, &self.cluster);
+        Some(spec)
+    }
+
     /// The spec of the resource.
     #[must_use]
     pub fn spec(&self) -> Value {
@@ -402,6 +432,12 @@ impl Scenario {
 
 impl Base {
     fn spec(self) -> Value {
+        if matches!(self, Self::SessionJob | Self::SessionJobHa) {
+            return serde_json::json!({
+                "deploymentName": "cluster",
+                "job": {"jarURI": "https://jars.example.com/job.jar", "parallelism": 2, "upgradeMode": "stateless"},
+            });
+        }
         let mut configuration = serde_json::json!({
             "taskmanager.numberOfTaskSlots": "2",
             "execution.checkpointing.interval": "30 s",

@@ -23,6 +23,9 @@ pub(crate) const NAME: &str = "app";
 /// Savepoints that users bring along.
 const OUTSIDE: [&str; 2] = ["s3://outside/savepoint-1", "s3://outside/savepoint-9"];
 
+/// Name of the session cluster of a session job.
+const CLUSTER: &str = "cluster";
+
 pub(crate) fn key() -> ObjectKey {
     ObjectKey::new(NAMESPACE, NAME)
 }
@@ -74,17 +77,43 @@ impl Script {
             self.next += 1;
             self.act(&step.action, 0, server, world);
         }
+        if self.scenario.cluster_exists {
+            self.create_cluster(server);
+        }
         self.create(server);
     }
 
+    /// What kind of resource the scenario is about.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.scenario.cluster_spec().is_some() { Kind::FLINK_SESSION_JOB } else { Kind::FLINK_DEPLOYMENT }
+    }
+
+    /// The Flink cluster.
+    fn cluster(&self) -> ObjectKey {
+        let name = if self.scenario.cluster_spec().is_some() { CLUSTER } else { NAME };
+        ObjectKey::new(NAMESPACE, name)
+    }
+
     fn create(&self, server: &ApiServer) {
+        let kind = self.kind();
         let object = json!({
-            "apiVersion": "flink.apache.org/v1beta1",
-            "kind": "FlinkDeployment",
+            "apiVersion": kind.api_version(),
+            "kind": kind.name,
             "metadata": {"name": NAME, "namespace": NAMESPACE},
             "spec": self.scenario.spec(),
         });
-        let _exists_already = server.create_object(Kind::FLINK_DEPLOYMENT, object);
+        let _exists_already = server.create_object(kind, object);
+    }
+
+    fn create_cluster(&mut self, server: &ApiServer) {
+        let Some(spec) = self.scenario.cluster_spec() else { return };
+        let object = json!({
+            "apiVersion": "flink.apache.org/v1beta1",
+            "kind": "FlinkDeployment",
+            "metadata": {"name": CLUSTER},
+            "spec": spec,
+        });
+        self.create_object(&object, server);
     }
 
     /// Does what is due. Returns whether something was done.
@@ -121,16 +150,23 @@ impl Script {
 
     fn act(&mut self, action: &Action, calls: usize, server: &ApiServer, world: &World) {
         match action {
-            Action::Patch(part) => drop(server.merge_patch(Kind::FLINK_DEPLOYMENT, &key(), part)),
-            Action::Delete => drop(server.delete_object(Kind::FLINK_DEPLOYMENT, &key(), &background())),
+            Action::Patch(part) => drop(server.merge_patch(self.kind(), &key(), part)),
+            Action::Delete => drop(server.delete_object(self.kind(), &key(), &background())),
             Action::Create => self.create(server),
+            Action::CreateCluster => self.create_cluster(server),
+            Action::PatchCluster(part) => {
+                drop(server.merge_patch(Kind::FLINK_DEPLOYMENT, &self.cluster(), part));
+            }
+            Action::DeleteCluster => {
+                drop(server.delete_object(Kind::FLINK_DEPLOYMENT, &self.cluster(), &background()));
+            }
             Action::DeletePod => delete_pods(server, names::COMPONENT_JOB_MANAGER),
             Action::DeleteTaskManagerPods => delete_pods(server, names::COMPONENT_TASK_MANAGER),
             Action::Scale(replicas) => {
                 let part = json!({"spec": {"taskManager": {"replicas": replicas}}});
                 drop(server.merge_patch(Kind::FLINK_DEPLOYMENT, &key(), &part));
             }
-            Action::DeleteDeployment => delete_deployment(server, NAME),
+            Action::DeleteDeployment => delete_deployment(server, &self.cluster().name),
             Action::DeleteTaskManagers => delete_deployment(server, &names::task_manager_deployment(NAME)),
             Action::RestartOperator => self.kill = true,
             Action::CreateObject(object) => self.create_object(object, server),
@@ -159,18 +195,23 @@ impl Script {
             Action::CrashLoop(message) => world.configure(|settings| settings.crash_loop.clone_from(message)),
             Action::Job(behaviour) => {
                 world.configure(|settings| behave(&mut settings.plan, behaviour));
-                with_job(world, |flink, job, _| {
+                world.with_flink(&self.cluster(), |flink, _| {
+                    behave(&mut flink.settings_mut().jar_plan, behaviour);
+                });
+                with_job(world, &self.cluster(), |flink, job, _| {
                     if let Some(plan) = flink.plan_mut(job) {
                         behave(plan, behaviour);
                     }
                 });
             }
-            Action::FinishJob => with_job(world, flink_client::stub::FlinkState::finish_job),
-            Action::FailJob(text) => with_job(world, |flink, job, now| flink.fail_job(job, text, now)),
-            Action::CancelJob => with_job(world, |flink, job, now| {
+            Action::FinishJob => with_job(world, &self.cluster(), flink_client::stub::FlinkState::finish_job),
+            Action::FailJob(text) => {
+                with_job(world, &self.cluster(), |flink, job, now| flink.fail_job(job, text, now))
+            }
+            Action::CancelJob => with_job(world, &self.cluster(), |flink, job, now| {
                 flink.handle(&http::Method::PATCH, &format!("/jobs/{job}?mode=cancel"), &[], now);
             }),
-            Action::RunJob(number) => run_job(world, *number),
+            Action::RunJob(number) => run_job(world, &self.cluster(), *number),
             Action::TakeOver => {
                 crate::java::was_in_charge(server);
                 self.taken_over = Some(calls);
@@ -199,10 +240,10 @@ impl Script {
     }
 
     fn holds(&self, condition: &Condition, server: &ApiServer, world: &World, calls: &[CallRecord]) -> bool {
-        let resource = server.read(Kind::FLINK_DEPLOYMENT, &key());
+        let resource = server.read(self.kind(), &key());
         let status = resource.as_ref().and_then(|resource| resource.get("status"));
         let at = |pointer: &str| status.and_then(|status| status.pointer(pointer));
-        let deployment = server.read(Kind::DEPLOYMENT, &key());
+        let deployment = server.read(Kind::DEPLOYMENT, &self.cluster());
         let number = |object: &Option<Arc<Value>>, pointer: &str| {
             object.as_ref().and_then(|object| object.pointer(pointer)).and_then(Value::as_i64)
         };
@@ -247,7 +288,7 @@ impl Script {
             })
             && is(gone, &|| resource.is_none())
             && is(nothing_left, &|| self.nothing_left(server))
-            && parallelism.is_none_or(|wanted| world.parallelism(&key()) == Some(wanted))
+            && parallelism.is_none_or(|wanted| world.parallelism(&self.cluster()) == Some(wanted))
             && live_jobs.is_none_or(|wanted| world.live_jobs().len() == wanted)
             && starts.is_none_or(|wanted| operator_starts(world) >= wanted)
             && is(restored, &|| world.runs().last().is_some_and(|run| run.restored.is_some()))
@@ -277,7 +318,7 @@ impl Script {
             })
             && objects.iter().all(|state| is_in(server, state))
             && absent.iter().all(|name| found(server, &name.api_version, &name.kind, &name.name).is_none())
-            && task_managers.is_none_or(|wanted| world.task_managers(&key()) == wanted)
+            && task_managers.is_none_or(|wanted| world.task_managers(&self.cluster()) == wanted)
             && is(allows_non_restored_state, &|| {
                 world.runs().last().is_some_and(|run| run.allows_non_restored_state)
             })
@@ -352,8 +393,12 @@ fn delete_ha_metadata(server: &ApiServer) {
 }
 
 /// Runs something on the job that is alive.
-fn with_job(world: &World, action: impl FnOnce(&mut FlinkState, &flink_client::JobId, jiff::Timestamp)) {
-    world.with_flink(&key(), |flink, now| {
+fn with_job(
+    world: &World,
+    cluster: &ObjectKey,
+    action: impl FnOnce(&mut FlinkState, &flink_client::JobId, jiff::Timestamp),
+) {
+    world.with_flink(cluster, |flink, now| {
         let live = flink.live_jobs();
         if let Some(job) = live.first() {
             action(flink, job, now);
@@ -368,10 +413,10 @@ pub(crate) fn is_somebody_elses(job: &str) -> bool {
 }
 
 /// Runs a job on the cluster that the operator knows nothing of.
-fn run_job(world: &World, number: u32) {
+fn run_job(world: &World, cluster: &ObjectKey, number: u32) {
     let plan = JobPlan { checkpoint_interval: Some(Duration::from_secs(30)), ..JobPlan::named("other") };
     let job = flink_client::JobId::from_u128(u128::from(number));
-    world.run_job(&key(), Submission { job, plan, restore_path: None });
+    world.run_job(cluster, Submission { job, plan, restore_path: None });
     world.step();
 }
 

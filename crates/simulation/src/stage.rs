@@ -144,7 +144,7 @@ impl Stage {
             }
             Fault::Touch => {
                 let touched = json!({"metadata": {"annotations": {TOUCHED: index.to_string()}}});
-                let _is_gone = self.server.merge_patch(Kind::FLINK_DEPLOYMENT, &key(), &touched);
+                let _is_gone = self.server.merge_patch(state.script.kind(), &key(), &touched);
             }
             Fault::CrashAfter
             | Fault::Conflict

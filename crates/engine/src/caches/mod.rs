@@ -10,6 +10,8 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
+use std::sync::{Mutex, PoisonError};
+
 use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -50,6 +52,8 @@ pub struct Caches {
     pub job_managers: Cache<Deployment>,
     /// Ingresses that [`INGRESS_SELECTOR`] matches, without their status.
     pub ingresses: Cache<Ingress>,
+    /// Resources that have to be looked at because of writes of ours: no watch will tell of these, as they are known.
+    news: Mutex<Vec<ResourceId>>,
 }
 
 impl Caches {
@@ -58,14 +62,9 @@ impl Caches {
     pub fn apply(&self, kind: Kind, namespace: Option<&str>, event: WatchEvent) -> Vec<Wake> {
         match kind {
             Kind::FLINK_DEPLOYMENT => feed(&self.flink_deployments, namespace, event, |change| {
-                let mut wakes = wake::by_primary(change);
-                if wake::is_of_interest_to_jobs(change) {
-                    wakes.extend(wake::session_jobs(
-                        &self.flink_session_jobs.list(Some(&change.key.namespace)),
-                        &change.key,
-                    ));
-                }
-                wakes
+                let jobs = self.jobs_that_care(change).into_iter();
+                let jobs = jobs.map(|resource| Wake { resource, cause: Cause::Changed });
+                wake::by_primary(change).into_iter().chain(jobs).collect()
             }),
             Kind::FLINK_SESSION_JOB => feed(&self.flink_session_jobs, namespace, event, wake::by_primary),
             Kind::FLINK_STATE_SNAPSHOT => {
@@ -84,13 +83,16 @@ impl Caches {
     /// that is new, or another one of the same name, is left to the watch, which wakes whoever looks after it.
     pub fn wrote(&self, object: &DynamicObject) {
         match Kind::of(object) {
-            Some(Kind::FLINK_DEPLOYMENT) => update(&self.flink_deployments, object),
-            Some(Kind::FLINK_SESSION_JOB) => update(&self.flink_session_jobs, object),
-            Some(Kind::FLINK_STATE_SNAPSHOT) => update(&self.flink_state_snapshots, object),
+            Some(Kind::FLINK_DEPLOYMENT) => {
+                let change = update(&self.flink_deployments, object);
+                self.tell(change.iter().flat_map(|change| self.jobs_that_care(change)).collect());
+            }
+            Some(Kind::FLINK_SESSION_JOB) => drop(update(&self.flink_session_jobs, object)),
+            Some(Kind::FLINK_STATE_SNAPSHOT) => drop(update(&self.flink_state_snapshots, object)),
             // No watch would tell that another one is gone.
             Some(Kind::DEPLOYMENT) if is_watched(object) => drop(self.job_managers.put(object.clone())),
             // Perhaps nobody watches them, and then nothing would tell what happens to one.
-            Some(Kind::INGRESS) => update(&self.ingresses, object),
+            Some(Kind::INGRESS) => drop(update(&self.ingresses, object)),
             Some(_) | None => {}
         }
     }
@@ -104,13 +106,37 @@ impl Caches {
             ..Default::default()
         };
         match kind {
-            Kind::FLINK_DEPLOYMENT => drop(self.flink_deployments.remove(&metadata)),
-            Kind::FLINK_SESSION_JOB => drop(self.flink_session_jobs.remove(&metadata)),
+            Kind::FLINK_DEPLOYMENT => {
+                let change = self.flink_deployments.remove(&metadata);
+                self.tell(change.iter().flat_map(|change| self.jobs_that_care(change)).collect());
+            }
+            Kind::FLINK_SESSION_JOB => {
+                let change = self.flink_session_jobs.remove(&metadata);
+                let others = change.iter().flat_map(wake::by_primary).map(|wake| wake.resource);
+                self.tell(others.filter(|resource| resource.kind == Kind::FLINK_DEPLOYMENT).collect());
+            }
             Kind::FLINK_STATE_SNAPSHOT => drop(self.flink_state_snapshots.remove(&metadata)),
             Kind::DEPLOYMENT => drop(self.job_managers.remove(&metadata)),
             Kind::INGRESS => drop(self.ingresses.remove(&metadata)),
             _ => {}
         }
+    }
+
+    /// The jobs of a session cluster, if a change of it makes a difference to them.
+    fn jobs_that_care(&self, change: &Change<FlinkDeployment>) -> Vec<ResourceId> {
+        if !wake::is_of_interest_to_jobs(change) {
+            return Vec::new();
+        }
+        wake::session_jobs(&self.flink_session_jobs.list(Some(&change.key.namespace)), &change.key)
+    }
+
+    fn tell(&self, resources: Vec<ResourceId>) {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).extend(resources);
+    }
+
+    /// Resources that have to be looked at because of writes of ours to others.
+    pub fn take_news(&self) -> Vec<ResourceId> {
+        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What is known of one of our resources, whatever its kind.
@@ -178,11 +204,10 @@ fn state<T: Cached>(
     Some(State { metadata: entry.metadata().clone(), status })
 }
 
-fn update<T: Cached>(cache: &Cache<T>, object: &DynamicObject) {
+fn update<T: Cached>(cache: &Cache<T>, object: &DynamicObject) -> Option<Change<T>> {
     let uid = object.metadata.uid.as_deref().unwrap_or_default();
-    if cache.get_by_uid(&ObjectKey::of(&object.metadata), uid).is_some() {
-        drop(cache.put(object.clone()));
-    }
+    cache.get_by_uid(&ObjectKey::of(&object.metadata), uid)?;
+    cache.put(object.clone())
 }
 
 fn feed<T: Cached>(

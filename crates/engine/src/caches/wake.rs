@@ -157,14 +157,10 @@ pub(super) fn is_of_interest_to_jobs(change: &Change<FlinkDeployment>) -> bool {
 }
 
 /// The jobs of a session cluster.
-pub(super) fn session_jobs(all: &[Entry<FlinkSessionJob>], cluster: &ObjectKey) -> Vec<Wake> {
+pub(super) fn session_jobs(all: &[Entry<FlinkSessionJob>], cluster: &ObjectKey) -> Vec<ResourceId> {
     let jobs = all.iter().filter_map(Entry::good);
     let ours = jobs.filter(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()));
-    ours.map(|job| {
-        let resource = ResourceId::new(Kind::FLINK_SESSION_JOB, ObjectKey::of(&job.metadata));
-        Wake { resource, cause: Cause::Changed }
-    })
-    .collect()
+    ours.map(|job| ResourceId::new(Kind::FLINK_SESSION_JOB, ObjectKey::of(&job.metadata))).collect()
 }
 
 /// What a change of a JobManager Deployment wakes: the FlinkDeployment that owns it, and only if something changed that

@@ -242,6 +242,7 @@ impl Inner {
                     run = Some(self.runs.len());
                     self.runs.push(Run {
                         cluster: boot.cluster.clone(),
+                        resource: boot.cluster.clone(),
                         owner: deployment
                             .as_ref()
                             .map(|it| text(it, "/metadata/ownerReferences/0/uid").to_owned())
@@ -329,7 +330,7 @@ impl Inner {
 
     fn end_process(&mut self, pod: &mut Pod, now: Timestamp) {
         if let Phase::Running(manager) = &pod.phase {
-            if let Some(run) = manager.run.and_then(|run| self.runs.get_mut(run)) {
+            for run in self.runs.iter_mut().filter(|run| run.pod == pod.uid) {
                 run.ended.get_or_insert(now);
             }
             if manager.boot.ha && manager.boot.job.is_none() {

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 pub struct Run {
     /// The cluster: namespace and `kubernetes.cluster-id`.
     pub cluster: ObjectKey,
-    /// uid of the FlinkDeployment that owns the Deployment; empty without.
+    /// The resource whose job it is: the FlinkDeployment, or the FlinkSessionJob.
+    pub resource: ObjectKey,
+    /// Its uid; empty without.
     pub owner: String,
     /// uid of the JobManager Deployment.
     pub deployment: String,

@@ -4,13 +4,14 @@ use std::fmt;
 
 use async_trait::async_trait;
 use engine::ports::{Clock, Kind, ObjectKey};
-use flink_client::stub::StubResponse;
-use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
+use flink_client::stub::{FlinkState, StubResponse};
+use flink_client::{Call, Endpoint, JobId, RestRequest, RestResponse, Transport, TransportError};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::World;
 use super::boot::text;
 use super::kubelet::Phase;
+use super::{Inner, Run, World};
 
 /// Requests to the Flink clusters of a [`World`], without faults.
 #[derive(Clone)]
@@ -86,10 +87,72 @@ impl World {
                 && pod.key.namespace == namespace
                 && server.read(Kind::POD, &pod.key).is_some_and(|object| selects(&selector, &object))
         });
-        let Some(Phase::Running(manager)) = pod.map(|pod| &mut pod.phase) else {
-            return Err(refused("connection refused"));
-        };
-        Ok(manager.flink.handle(&request.method, &request.path, body, now))
+        let Some(pod) = pod else { return Err(refused("connection refused")) };
+        let (pod_uid, deployment) = (pod.uid.clone(), pod.deployment.clone());
+        let Phase::Running(manager) = &mut pod.phase else { return Err(refused("connection refused")) };
+        let answer = manager.flink.handle(&request.method, &request.path, body, now);
+        if request.call == Call::RunJar
+            && let Some(submitted) = Submitted::read(body, &manager.flink)
+        {
+            let (cluster, pod) = (manager.boot.cluster.clone(), (pod_uid, deployment));
+            inner.remember_session_job(cluster, pod, submitted, now);
+        }
+        Ok(answer)
+    }
+}
+
+/// A job that was submitted with a jar.
+struct Submitted {
+    job: JobId,
+    restored: Option<String>,
+    allows_non_restored_state: bool,
+}
+
+impl Submitted {
+    /// `None` when Flink has not taken it.
+    fn read(body: &[u8], flink: &FlinkState) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let job: JobId = text(&body, "/jobId").parse().ok()?;
+        flink.job(&job)?;
+        let restored = Some(text(&body, "/savepointPath")).filter(|path| !path.is_empty()).map(str::to_owned);
+        let allowed = body.pointer("/allowNonRestoredState").and_then(Value::as_bool);
+        Some(Self { job, restored, allows_non_restored_state: allowed.unwrap_or(false) })
+    }
+}
+
+impl Inner {
+    /// A job that Flink has taken for the first time is a start of the FlinkSessionJob that has recorded its id.
+    fn remember_session_job(
+        &mut self,
+        cluster: ObjectKey,
+        (pod, deployment): (String, String),
+        submitted: Submitted,
+        now: Timestamp,
+    ) {
+        let Submitted { job, restored, allows_non_restored_state } = submitted;
+        if self.runs.iter().any(|run| run.pod == pod && run.job == job) {
+            return;
+        }
+        let all = self.server.all(Kind::FLINK_SESSION_JOB);
+        let resource = all.iter().find(|it| text(it, "/status/jobStatus/jobId") == job.as_str());
+        let at = |pointer: &str| resource.map(|it| text(it, pointer).to_owned()).unwrap_or_default();
+        let generation = resource.and_then(|it| it.pointer("/status/observedGeneration")?.as_i64());
+        self.runs.push(Run {
+            resource: ObjectKey::new(&cluster.namespace, at("/metadata/name")),
+            cluster,
+            owner: at("/metadata/uid"),
+            deployment,
+            generation,
+            pod,
+            is_restart: false,
+            job,
+            configured: restored.clone(),
+            allows_non_restored_state,
+            restored,
+            old_program: false,
+            began: now,
+            ended: None,
+        });
     }
 }
 

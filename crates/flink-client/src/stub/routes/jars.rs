@@ -62,6 +62,10 @@ pub(super) fn run_jar(flink: &mut FlinkState, jar: &str, request: &Request<'_>) 
     {
         plan.vertices.iter_mut().for_each(|vertex| vertex.parallelism = parallelism);
     }
+    let option = |key: &str| body.get("flinkConfiguration").and_then(|conf| text(conf, key));
+    if let Some(retention) = option("execution.checkpointing.externalized-checkpoint-retention") {
+        plan.retain_on_cancellation = retention == "RETAIN_ON_CANCELLATION";
+    }
     let now = flink.clock();
     let initializing = plan.initializing;
     let missing = restore_path.clone().filter(|path| flink.storage.get(path).is_none());
