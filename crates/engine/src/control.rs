@@ -1,7 +1,7 @@
 //! What happens when: watches feed the caches, changes and polls wake resources, runs end. All of it without tasks,
 //! timers or waiting, so that a simulation can drive exactly this.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ struct State {
 /// The engine's own course of events.
 pub struct Control {
     engine: Engine,
-    kinds: HashSet<Kind>,
+    kinds: BTreeSet<Kind>,
     watches: Vec<Watched>,
     state: Mutex<State>,
 }

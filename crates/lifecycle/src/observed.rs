@@ -70,10 +70,10 @@ pub struct SessionJob {
     pub uid: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
-    /// The id of its job.
+    /// The id of its job, until the end of that one is recorded.
     pub job_id: Option<String>,
-    /// Whether that job is about to be submitted, so that the cluster may not know it yet.
-    pub submitting: bool,
+    /// Whether that job is being submitted or ended.
+    pub under_way: bool,
 }
 
 /// A JobManager Deployment.

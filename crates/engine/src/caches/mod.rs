@@ -18,6 +18,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use lifecycle::observed::SessionJob;
+use lifecycle::session_job::seen_from_cluster;
 use resources::names::COMPONENT_JOB_MANAGER;
 use serde::Serialize;
 use serde_json::Value;
@@ -158,13 +159,7 @@ impl Caches {
         let entries = self.flink_session_jobs.list(Some(&cluster.namespace));
         let jobs = entries.iter().filter_map(|entry| entry.good());
         jobs.filter(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()))
-            .map(|job| SessionJob {
-                name: job.metadata.name.clone().unwrap_or_default(),
-                uid: job.metadata.uid.clone(),
-                terminating: job.metadata.deletion_timestamp.is_some(),
-                job_id: job.status.as_ref().and_then(|status| status.job_id().map(str::to_owned)),
-                submitting: job.status.as_ref().is_some_and(lifecycle::session_job::is_submitting),
-            })
+            .map(|job| seen_from_cluster(job))
             .collect()
     }
 }

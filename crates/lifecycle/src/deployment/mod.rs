@@ -47,7 +47,7 @@ mod withdrawal;
 pub use crate::job::exceptions::look_back as exception_look_back;
 pub use crate::job::failure::back_off;
 pub use pruned::recorded_attempt;
-pub use session::STOPPING_SESSION_JOBS;
+pub use session::{JOBS_UNKNOWN, STOPPING_SESSION_JOBS};
 
 use api::{FlinkDeployment, FlinkDeploymentStatus, JobManagerDeploymentStatus, JobStatusState};
 use flink_conf::operator_defaults::OperatorDefaults;

@@ -22,7 +22,7 @@ const NEWS: SignedDuration = SignedDuration::from_secs(3);
 pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// Reason of conditions while nobody knows which jobs run.
-pub(super) const JOBS_UNKNOWN: &str = "JobsUnknown";
+pub const JOBS_UNKNOWN: &str = "JobsUnknown";
 
 /// Reason of the condition by which the FlinkSessionJobs of a cluster know that they are to stop, with their state, until
 /// the cluster has been replaced.
@@ -68,7 +68,7 @@ impl Pass<'_> {
         let is_managed = |job: &JobOverview| {
             self.observed.session_jobs.iter().any(|one| one.job_id.as_deref() == Some(job.job_id.as_str()))
         };
-        let (managed, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_managed);
+        let others: Vec<_> = jobs.into_iter().filter(|job| !is_managed(job)).collect();
         if !others.is_empty() {
             let lost: Vec<String> =
                 others.iter().map(|job| format!("{} ({})", job.job_id, job.name)).collect();
@@ -81,14 +81,16 @@ impl Pass<'_> {
             self.look_again(self.settings.reconcile_interval);
             return true;
         }
-        self.session_jobs_stop(&managed)
+        self.session_jobs_stop()
     }
 
-    /// Whether FlinkSessionJobs still have to stop.
-    fn session_jobs_stop(&mut self, running: &[JobOverview]) -> bool {
-        let runs = |job: &SessionJob| {
-            job.submitting || running.iter().any(|one| Some(one.job_id.as_str()) == job.job_id.as_deref())
-        };
+    /// Whether FlinkSessionJobs still have to stop, or to record how far their jobs came. One whose job the cluster does
+    /// not know has lost it already.
+    fn session_jobs_stop(&mut self) -> bool {
+        let jobs =
+            self.observed.flink.answer.as_ref().map(|answer| answer.jobs.as_slice()).unwrap_or_default();
+        let is_listed = |id: &String| jobs.iter().any(|job| job.job_id == *id);
+        let runs = |job: &SessionJob| job.under_way || job.job_id.as_ref().is_some_and(is_listed);
         let names: Vec<&str> =
             self.observed.session_jobs.iter().filter(|job| runs(job)).map(|job| job.name.as_str()).collect();
         if names.is_empty() {

@@ -10,7 +10,7 @@ use flink_conf::{ClusterIdentity, ConfError, FlinkConf, effective};
 use jiff::Timestamp;
 
 use super::Pass;
-use crate::deployment::STOPPING_SESSION_JOBS;
+use crate::deployment::{JOBS_UNKNOWN, STOPPING_SESSION_JOBS};
 use crate::effect::FlinkCluster;
 use crate::observed::JobManager;
 
@@ -41,18 +41,29 @@ pub fn is_of_interest(old: &FlinkDeployment, new: &FlinkDeployment) -> bool {
             status.and_then(|status| status.job_manager_deployment_status),
             status.and_then(|status| status.reconciliation_status.as_ref()?.state),
             stops_jobs(cluster),
+            counts_jobs(cluster),
         )
     };
     seen(old) != seen(new)
 }
 
 fn stops_jobs(cluster: &FlinkDeployment) -> bool {
+    holds_for(cluster) == Some(STOPPING_SESSION_JOBS)
+}
+
+/// Whether a cluster finds out which jobs it has, to be replaced when it has none: then no job is added.
+fn counts_jobs(cluster: &FlinkDeployment) -> bool {
+    matches!(holds_for(cluster), Some(STOPPING_SESSION_JOBS | JOBS_UNKNOWN))
+}
+
+/// Why the newest spec of a cluster is not what runs.
+fn holds_for(cluster: &FlinkDeployment) -> Option<&str> {
     let conditions = cluster.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|condition| {
+    let held = conditions.into_iter().find(|condition| {
         condition.type_.as_deref() == Some(TYPE_SPEC_ACCEPTED)
             && condition.status.as_deref() == Some(STATUS_FALSE)
-            && condition.reason.as_deref() == Some(STOPPING_SESSION_JOBS)
-    })
+    });
+    held?.reason.as_deref()
 }
 
 /// The spec that a cluster runs.
@@ -168,7 +179,7 @@ impl<'a> Pass<'a> {
     pub(super) fn cluster_takes_jobs(&mut self) -> bool {
         let name = self.cluster_name().to_owned();
         let (reason, message) = match self.cluster() {
-            Cluster::Ready(_) => return true,
+            Cluster::Ready(cluster) if !counts_jobs(cluster) => return true,
             Cluster::Absent => (
                 "ClusterNotFound",
                 format!(
@@ -194,7 +205,7 @@ impl<'a> Pass<'a> {
                     ),
                 )
             }
-            Cluster::Stopping(_) => (
+            Cluster::Stopping(_) | Cluster::Ready(_) => (
                 "ClusterNotReady",
                 format!(
                     "The session cluster {name} is about to be replaced. The job is submitted to the next one."

@@ -31,7 +31,7 @@ use flink_conf::settings::OperatorSettings;
 use crate::deployment::Context;
 use crate::effect::Effect;
 use crate::job::pass::{Sight, Stage};
-use crate::observed::Observed;
+use crate::observed::{Observed, SessionJob};
 use crate::{Decision, Requeue};
 
 pub use cluster::is_of_interest;
@@ -158,11 +158,19 @@ impl Pass<'_> {
     }
 }
 
-/// Whether a job of this status is about to be submitted, so that its cluster may not know it yet.
+/// What a session cluster has to know of one of its jobs.
 #[must_use]
-pub fn is_submitting(status: &FlinkSessionJobStatus) -> bool {
-    pruned::restored(status.clone()).operation.and_then(|operation| operation.kind)
-        == Some(api::OperationKind::Deploying)
+pub fn seen_from_cluster(resource: &FlinkSessionJob) -> SessionJob {
+    let meta = &resource.metadata;
+    let status = resource.status.clone().map(pruned::restored).unwrap_or_default();
+    let ended = status.job_state().is_none_or(api::JobStatusState::is_terminal);
+    SessionJob {
+        name: meta.name.clone().unwrap_or_default(),
+        uid: meta.uid.clone(),
+        terminating: meta.deletion_timestamp.is_some(),
+        under_way: status.operation.is_some(),
+        job_id: status.job_id().filter(|_| !ended || status.operation.is_some()).map(str::to_owned),
+    }
 }
 
 /// A canary proves that the operator is alive: it is reconciled without any effect.

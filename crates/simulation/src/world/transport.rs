@@ -95,6 +95,9 @@ impl World {
             && let Some(submitted) = Submitted::read(body, &manager.flink)
         {
             let (cluster, pod) = (manager.boot.cluster.clone(), (pod_uid, deployment));
+            if manager.boot.ha {
+                manager.boot.accept(&server, &submitted.job);
+            }
             inner.remember_session_job(cluster, pod, submitted, now);
         }
         Ok(answer)
