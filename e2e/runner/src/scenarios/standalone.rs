@@ -12,7 +12,7 @@ use super::specs::{Flink, session};
 use super::stateful::{Mode, counting, suspended_and_resumed, upgraded};
 use crate::kubernetes::{Kind, uid};
 
-fn standalone(mut deployment: Value) -> Value {
+pub(super) fn standalone(mut deployment: Value) -> Value {
     deployment["spec"]["mode"] = "standalone".into();
     deployment
 }
