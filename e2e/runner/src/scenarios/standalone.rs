@@ -71,6 +71,7 @@ pub(super) async fn session_cluster(space: &Space) -> Result<()> {
     stable(space, "session").await?;
     task_managers_come_back(space, "session").await?;
     task_managers(space, "session", 2).await?;
+    task_managers_are_scaled_back(space, "session", 2).await?;
     ensure!(uid(&before) == uid(&jobmanager(space, "session").await?), "the cluster was replaced");
     space.cluster.delete(Kind::FlinkDeployment, &space.name, "session").await?;
     nothing_left(space, "session", &[]).await
@@ -87,6 +88,25 @@ fn scale(space: &Space, cluster: &str, replicas: usize) -> Result<()> {
     Ok(())
 }
 
+/// Scales the Deployment of the TaskManagers by hand, and waits until it has its number again.
+async fn task_managers_are_scaled_back(space: &Space, cluster: &str, replicas: i64) -> Result<()> {
+    let deployment = format!("{cluster}-taskmanager");
+    for wrong in [0, 3] {
+        let wrong = json!({"spec": {"replicas": wrong}});
+        space.cluster.patch(Kind::Deployment, &space.name, &deployment, &wrong).await?;
+        space.say(&format!("Deployment {deployment} by hand: {wrong}"));
+        space
+            .until("it is scaled back", TO_NOTICE, async || {
+                let now = space.cluster.get(Kind::Deployment, &space.name, &deployment).await?;
+                let found = now.unwrap_or_default()["spec"]["replicas"].clone();
+                Ok(if found == replicas { Look::Done(()) } else { Look::NotYet(found.to_string()) })
+            })
+            .await?;
+        space.say(&format!("{replicas} replicas again"));
+    }
+    Ok(())
+}
+
 /// Deletes the Deployment of the TaskManagers, and waits for another one.
 async fn task_managers_come_back(space: &Space, cluster: &str) -> Result<()> {
     let deployment = format!("{cluster}-taskmanager");
@@ -99,7 +119,9 @@ async fn task_managers_come_back(space: &Space, cluster: &str) -> Result<()> {
             let again = now.filter(|now| uid(now) != uid(&before));
             Ok(again.map_or_else(|| Look::NotYet("none".to_owned()), |_| Look::Done(())))
         })
-        .await
+        .await?;
+    space.say("there is another one");
+    Ok(())
 }
 
 /// Waits until so many TaskManagers have registered with the JobManager.
