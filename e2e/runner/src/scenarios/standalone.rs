@@ -1,6 +1,7 @@
 //! Standalone clusters, whose TaskManagers are a Deployment of the operator's.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -11,6 +12,9 @@ use super::space::{Look, Space, TO_NOTICE, TO_STABLE};
 use super::specs::{Flink, session};
 use super::stateful::{Mode, counting, suspended_and_resumed, upgraded};
 use crate::kubernetes::{Kind, uid};
+
+/// For how long nobody may change what is somebody else's.
+const ALONE: Duration = Duration::from_secs(20);
 
 pub(super) fn standalone(mut deployment: Value) -> Value {
     deployment["spec"]["mode"] = "standalone".into();
@@ -72,6 +76,7 @@ pub(super) async fn session_cluster(space: &Space) -> Result<()> {
     task_managers_come_back(space, "session").await?;
     task_managers(space, "session", 2).await?;
     task_managers_are_scaled_back(space, "session", 2).await?;
+    autoscaler_of_the_deployment_is_left_alone(space, "session", 3).await?;
     ensure!(uid(&before) == uid(&jobmanager(space, "session").await?), "the cluster was replaced");
     space.cluster.delete(Kind::FlinkDeployment, &space.name, "session").await?;
     nothing_left(space, "session", &[]).await
@@ -105,6 +110,31 @@ async fn task_managers_are_scaled_back(space: &Space, cluster: &str, replicas: i
         space.say(&format!("{replicas} replicas again"));
     }
     Ok(())
+}
+
+/// A HorizontalPodAutoscaler of the TaskManagers' Deployment, as users of the Java operator have it, sets the number.
+async fn autoscaler_of_the_deployment_is_left_alone(
+    space: &Space,
+    cluster: &str,
+    replicas: usize,
+) -> Result<()> {
+    let target =
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": format!("{cluster}-taskmanager")});
+    let autoscaler = json!({
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": cluster},
+        "spec": {"scaleTargetRef": target, "minReplicas": replicas, "maxReplicas": replicas},
+    });
+    space.cluster.create(Kind::HorizontalPodAutoscaler, &space.name, autoscaler).await?;
+    task_managers(space, cluster, replicas).await?;
+    let before = space.cluster.get(Kind::Deployment, &space.name, &format!("{cluster}-taskmanager")).await?;
+    tokio::time::sleep(ALONE).await;
+    let after = space.cluster.get(Kind::Deployment, &space.name, &format!("{cluster}-taskmanager")).await?;
+    let generation = |deployment: Option<Value>| deployment.map(|it| it["metadata"]["generation"].clone());
+    let (before, after) = (generation(before), generation(after));
+    ensure!(before == after, "the Deployment was changed: generation {before:?}, then {after:?}");
+    space.cluster.delete(Kind::HorizontalPodAutoscaler, &space.name, cluster).await
 }
 
 /// Deletes the Deployment of the TaskManagers, and waits for another one.
