@@ -14,7 +14,7 @@ use engine::queue::Outcome;
 use engine::resource::Resource;
 use flink_conf::OperatorDefaults;
 use lifecycle::deployment::exception_look_back;
-use lifecycle::observed::{FlinkView, IngressView, JobManager, TaskManagersView};
+use lifecycle::observed::{FlinkView, IngressView, JobManager, TaskManagers, TaskManagersView};
 use lifecycle::{Context, Observed, decide, reads};
 use resources::OperatorFiles;
 
@@ -85,16 +85,17 @@ impl DeploymentReconciler {
     ) -> Observed {
         let uid = resource.metadata.uid.as_deref().unwrap_or_default();
         let generation = resource.metadata.generation.unwrap_or_default();
-        let cached = self.engine.caches.job_managers.get(key);
+        let cached = self.engine.caches.deployments.get(key);
         let job_manager = cached
             .as_ref()
             .and_then(Entry::good)
             .map(|deployment| JobManager::from_deployment(deployment, uid));
-        let id = ResourceId::new(Kind::FLINK_DEPLOYMENT, key.clone());
-        let view = |job_manager: Option<&JobManager>| {
-            job_manager.map_or_else(FlinkView::default, |it| self.engine.poller.view(&id, &it.uid))
-        };
-        let wanted = reads(resource, job_manager.as_ref(), &view(job_manager.as_ref()), context);
+        let cached = self.engine.caches.deployments.get(&live::task_manager_deployment(key));
+        let task_managers = cached
+            .as_ref()
+            .and_then(Entry::good)
+            .map(|deployment| TaskManagers::from_deployment(deployment, uid));
+        let wanted = reads(resource, job_manager.as_ref(), task_managers.as_ref(), context);
         let api = self.engine.api.as_ref();
         let (job_manager, job_manager_unread) = match job_manager {
             None if wanted.job_manager => live::job_manager(api, key, uid)
@@ -120,13 +121,15 @@ impl DeploymentReconciler {
             None => IngressView::Unread,
         };
         let task_managers = if wanted.task_managers {
-            course::known(key, live::task_managers(api, key, uid).await).unwrap_or_default()
+            course::known(key, live::task_managers(api, key, uid).await).unwrap_or(TaskManagersView::Unknown)
         } else {
             TaskManagersView::Unread
         };
         let rest_service =
             if wanted.rest_service { course::known(key, live::rest_service(api, key).await) } else { None };
-        let flink = view(job_manager.as_ref());
+        let id = ResourceId::new(Kind::FLINK_DEPLOYMENT, key.clone());
+        let flink =
+            job_manager.as_ref().map_or_else(FlinkView::default, |it| self.engine.poller.view(&id, &it.uid));
         // Asked once after a start of the operator, and only if there is anything to tell.
         let exceptions_reported = match memory.exceptions_reported {
             None if flink.current().is_some_and(|answer| !answer.exceptions.is_empty()) => {

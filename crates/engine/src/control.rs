@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::caches::{Cached, Cause, Entry, INGRESS_SELECTOR, JOB_MANAGER_SELECTOR, ResourceId};
+use crate::caches::{Cached, Cause, DEPLOYMENT_SELECTOR, Entry, INGRESS_SELECTOR, ResourceId};
 use crate::engine::Engine;
 use crate::metrics::{Metrics, UNKNOWN_STATE};
 use crate::ports::{ApiError, Kind, ObjectKey, Scope, WatchEvent};
@@ -47,7 +47,7 @@ pub struct Selection {
 const OPTIONAL: [Kind; 2] = [Kind::FLINK_SESSION_JOB, Kind::FLINK_STATE_SNAPSHOT];
 
 impl Selection {
-    /// The watches over `kinds`, over JobManager Deployments, and over Ingresses if they are managed.
+    /// The watches over `kinds`, over Deployments of JobManagers and TaskManagers, and over Ingresses if they are managed.
     #[must_use]
     pub fn watches(&self, kinds: &[Kind]) -> Vec<Watched> {
         let mut namespaces: Vec<Option<String>> = self.namespaces.iter().cloned().map(Some).collect();
@@ -60,7 +60,7 @@ impl Selection {
                 let scope = Scope { namespace: namespace.clone(), labels: self.labels.clone() };
                 watches.push(Watched { kind: *kind, scope });
             }
-            let labels = Some(JOB_MANAGER_SELECTOR.to_owned());
+            let labels = Some(DEPLOYMENT_SELECTOR.to_owned());
             watches.push(Watched {
                 kind: Kind::DEPLOYMENT,
                 scope: Scope { namespace: namespace.clone(), labels },

@@ -70,6 +70,12 @@ pub async fn job_manager(
     Ok(deployment.map(|deployment| JobManager::from_deployment(&deployment, owner)))
 }
 
+/// The key of a standalone cluster's TaskManager Deployment.
+#[must_use]
+pub fn task_manager_deployment(cluster: &ObjectKey) -> ObjectKey {
+    ObjectKey::new(&cluster.namespace, names::task_manager_deployment(&cluster.name))
+}
+
 /// The TaskManager Deployment of a standalone cluster.
 ///
 /// # Errors
@@ -79,10 +85,10 @@ pub async fn task_managers(
     key: &ObjectKey,
     owner: &str,
 ) -> Result<TaskManagersView, ApiError> {
-    let key = ObjectKey::new(&key.namespace, names::task_manager_deployment(&key.name));
+    let key = task_manager_deployment(key);
     let Some(object) = api.get(Kind::DEPLOYMENT, &key).await? else { return Ok(TaskManagersView::Absent) };
     let deployment: Option<Deployment> = typed(vec![object]).pop();
-    Ok(deployment.map_or(TaskManagersView::Unread, |deployment| {
+    Ok(deployment.map_or(TaskManagersView::Unknown, |deployment| {
         TaskManagersView::There(TaskManagers::from_deployment(&deployment, owner))
     }))
 }

@@ -55,6 +55,8 @@ pub enum TaskManagersView {
     /// It was not read.
     #[default]
     Unread,
+    /// It was to be read, and that failed.
+    Unknown,
     /// There is none.
     Absent,
     /// There is one, ours or somebody else's.
@@ -123,14 +125,23 @@ pub struct TaskManagers {
     pub terminating: bool,
     /// `spec.replicas`.
     pub desired_replicas: i32,
+    /// Whether a HorizontalPodAutoscaler of the Deployment itself has set that.
+    pub autoscaled: bool,
 }
 
 impl TaskManagers {
+    /// The subresource through which HorizontalPodAutoscalers and `kubectl scale` change `spec.replicas`.
+    pub const SCALE: &str = "scale";
+
+    /// The field manager of HorizontalPodAutoscalers.
+    const AUTOSCALER: &str = "kube-controller-manager";
+
     /// Reads what matters from a Deployment; `owner_uid` is the uid of the FlinkDeployment.
     #[must_use]
     pub fn from_deployment(deployment: &Deployment, owner_uid: &str) -> Self {
         let meta = &deployment.metadata;
         let owners = || meta.owner_references.iter().flatten();
+        let mut managed = meta.managed_fields.iter().flatten();
         Self {
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone(),
@@ -138,6 +149,10 @@ impl TaskManagers {
             job_manager: owners().find(|owner| owner.kind == "Deployment").map(|owner| owner.uid.clone()),
             terminating: meta.deletion_timestamp.is_some(),
             desired_replicas: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+            autoscaled: managed.any(|entry| {
+                entry.subresource.as_deref() == Some(Self::SCALE)
+                    && entry.manager.as_deref() == Some(Self::AUTOSCALER)
+            }),
         }
     }
 }

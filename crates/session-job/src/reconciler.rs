@@ -113,7 +113,7 @@ impl SessionJobReconciler {
     /// The JobManager of the session cluster. What is hidden from the cache is not gone.
     async fn job_manager(&self, key: &ObjectKey, cluster: &FlinkDeployment) -> (Option<JobManager>, bool) {
         let uid = cluster.metadata.uid.as_deref().unwrap_or_default();
-        let cached = self.engine.caches.job_managers.get(key);
+        let cached = self.engine.caches.deployments.get(key);
         if let Some(deployment) = cached.as_ref().and_then(Entry::good) {
             return (Some(JobManager::from_deployment(deployment, uid)), false);
         }

@@ -61,12 +61,14 @@ pub enum Plant {
     ForeignTaskManagers,
     /// TaskManagers that somebody deleted are not created again.
     LostTaskManagers,
+    /// The number of TaskManagers stays as somebody has set it.
+    ScaledTaskManagers,
 }
 
 /// The option that says what a job is restored from.
 const RESTORE_PATH: &str = "execution.savepoint.path";
 
-const NAMES: [(&str, Plant); 23] = [
+const NAMES: [(&str, Plant); 24] = [
     ("not-recorded", Plant::NotRecorded),
     ("not-recorded-deploying", Plant::NotRecordedKind("DEPLOYING")),
     ("not-recorded-stopping", Plant::NotRecordedKind("STOPPING")),
@@ -90,6 +92,7 @@ const NAMES: [(&str, Plant); 23] = [
     ("task-managers-first", Plant::TaskManagersFirst),
     ("foreign-task-managers", Plant::ForeignTaskManagers),
     ("lost-task-managers", Plant::LostTaskManagers),
+    ("scaled-task-managers", Plant::ScaledTaskManagers),
 ];
 
 impl Plant {
@@ -350,7 +353,8 @@ impl KubernetesApi for PlantedApi {
 
     async fn patch(&self, kind: Kind, key: &ObjectKey, part: &Value) -> Result<DynamicObject, ApiError> {
         let ends = part.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(Vec::is_empty);
-        if self.plant == Plant::KeptFinalizer && ends {
+        let scales = self.plant == Plant::ScaledTaskManagers && are_task_managers(kind, key);
+        if scales || self.plant == Plant::KeptFinalizer && ends {
             let stored = self.inner.get(kind, key).await?;
             return stored.ok_or_else(|| ApiError::NotFound { message: "gone".to_owned() });
         }

@@ -40,7 +40,7 @@ fn assert_found(problems: &[String], what: &str) {
 }
 
 /// Bug, scenario, and what is said about it in a run without faults.
-const BUGS: [(Plant, &str, &str); 23] = [
+const BUGS: [(Plant, &str, &str); 24] = [
     (Plant::NotRecorded, "basic", "(d) Deployment"),
     (Plant::NotRecorded, "savepoint-upgrade", "(d) "),
     (Plant::NotRecordedKind("DEPLOYING"), "basic", "(d) Deployment"),
@@ -65,6 +65,7 @@ const BUGS: [(Plant, &str, &str); 23] = [
     (Plant::TaskManagersFirst, "standalone-job-ends-with-its-task-managers", "(f) "),
     (Plant::ForeignTaskManagers, "standalone-session-foreign-task-managers", "(i) Deployment"),
     (Plant::LostTaskManagers, "standalone-task-managers-deleted", "(f) "),
+    (Plant::ScaledTaskManagers, "standalone-task-managers-scaled-by-hand", "(f) "),
 ];
 
 #[test]

@@ -5,7 +5,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
-use lifecycle::observed::SPEAKERS;
+use lifecycle::observed::{SPEAKERS, TaskManagers};
 use serde_json::{Value, json};
 
 use super::store::Cached;
@@ -37,10 +37,16 @@ macro_rules! cached_resource {
 
 cached_resource!(FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot);
 
-/// Kept without its pod template and selector: metadata, `spec.replicas`, `spec.paused` and status are all that is looked at.
+/// Kept without its pod template and selector: metadata, `spec.replicas`, `spec.paused` and status are all that is looked
+/// at; and who has scaled it.
 impl Cached for Deployment {
-    fn decode(object: DynamicObject) -> Result<Self, DecodeError> {
+    fn decode(mut object: DynamicObject) -> Result<Self, DecodeError> {
+        let managed = object.metadata.managed_fields.take();
         let mut object = without_bookkeeping(object);
+        object.metadata.managed_fields = managed.map(|mut managed| {
+            managed.retain(|entry| entry.subresource.as_deref() == Some(TaskManagers::SCALE));
+            managed
+        });
         let part = |pointer: &str| object.data.pointer(pointer).cloned().unwrap_or(Value::Null);
         let (replicas, paused) = (part("/spec/replicas"), part("/spec/paused"));
         if let Some(data) = object.data.as_object_mut() {

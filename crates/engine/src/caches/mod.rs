@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use lifecycle::observed::SessionJob;
 use lifecycle::session_job::seen_from_cluster;
-use resources::names::COMPONENT_JOB_MANAGER;
+use resources::names::{COMPONENT_JOB_MANAGER, COMPONENT_TASK_MANAGER};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -28,16 +28,22 @@ use crate::ports::{Kind, ObjectKey, WatchEvent};
 pub use store::{Cache, Cached, Change, Entry, Undecodable};
 pub use wake::{Cause, ResourceId, Wake, owner};
 
-/// Label selector of JobManager Deployments, which Flink and the Java operator label like this.
-pub const JOB_MANAGER_SELECTOR: &str = "component=jobmanager";
+/// Label selector of the Deployments of JobManagers, and of TaskManagers of standalone clusters, which Flink and the Java
+/// operator label like this.
+pub const DEPLOYMENT_SELECTOR: &str = "component in (jobmanager,taskmanager)";
 
 /// Label selector of Ingresses, which this operator and the Java operator label like this.
 pub const INGRESS_SELECTOR: &str = "component=ingress";
 
-/// Whether [`JOB_MANAGER_SELECTOR`] matches a Deployment.
+/// Whether [`DEPLOYMENT_SELECTOR`] matches a Deployment.
 fn is_watched(deployment: &DynamicObject) -> bool {
-    let label = deployment.metadata.labels.as_ref().and_then(|labels| labels.get("component"));
-    label.is_some_and(|component| component == COMPONENT_JOB_MANAGER)
+    let component = component(&deployment.metadata);
+    component.is_some_and(|component| [COMPONENT_JOB_MANAGER, COMPONENT_TASK_MANAGER].contains(&component))
+}
+
+/// Label `component`.
+fn component(metadata: &ObjectMeta) -> Option<&str> {
+    metadata.labels.as_ref()?.get("component").map(String::as_str)
 }
 
 /// The caches of everything that is watched.
@@ -49,8 +55,8 @@ pub struct Caches {
     pub flink_session_jobs: Cache<FlinkSessionJob>,
     /// FlinkStateSnapshots.
     pub flink_state_snapshots: Cache<FlinkStateSnapshot>,
-    /// Deployments that [`JOB_MANAGER_SELECTOR`] matches, without their pod templates.
-    pub job_managers: Cache<Deployment>,
+    /// Deployments that [`DEPLOYMENT_SELECTOR`] matches, without their pod templates.
+    pub deployments: Cache<Deployment>,
     /// Ingresses that [`INGRESS_SELECTOR`] matches, without their status.
     pub ingresses: Cache<Ingress>,
     /// Resources that have to be looked at because of writes of ours: no watch will tell of these, as they are known.
@@ -71,7 +77,7 @@ impl Caches {
             Kind::FLINK_STATE_SNAPSHOT => {
                 feed(&self.flink_state_snapshots, namespace, event, wake::by_primary)
             }
-            Kind::DEPLOYMENT => feed(&self.job_managers, namespace, event, wake::by_job_manager),
+            Kind::DEPLOYMENT => feed(&self.deployments, namespace, event, wake::by_deployment),
             Kind::INGRESS => {
                 let is_known = |key: &ObjectKey| self.flink_deployments.get(key).is_some();
                 feed(&self.ingresses, namespace, event, |change| wake::by_ingress(change, is_known))
@@ -91,7 +97,7 @@ impl Caches {
             Some(Kind::FLINK_SESSION_JOB) => drop(update(&self.flink_session_jobs, object)),
             Some(Kind::FLINK_STATE_SNAPSHOT) => drop(update(&self.flink_state_snapshots, object)),
             // No watch would tell that another one is gone.
-            Some(Kind::DEPLOYMENT) if is_watched(object) => drop(self.job_managers.put(object.clone())),
+            Some(Kind::DEPLOYMENT) if is_watched(object) => drop(self.deployments.put(object.clone())),
             // Perhaps nobody watches them, and then nothing would tell what happens to one.
             Some(Kind::INGRESS) => drop(update(&self.ingresses, object)),
             Some(_) | None => {}
@@ -117,7 +123,7 @@ impl Caches {
                 self.tell(others.filter(|resource| resource.kind == Kind::FLINK_DEPLOYMENT).collect());
             }
             Kind::FLINK_STATE_SNAPSHOT => drop(self.flink_state_snapshots.remove(&metadata)),
-            Kind::DEPLOYMENT => drop(self.job_managers.remove(&metadata)),
+            Kind::DEPLOYMENT => drop(self.deployments.remove(&metadata)),
             Kind::INGRESS => drop(self.ingresses.remove(&metadata)),
             _ => {}
         }

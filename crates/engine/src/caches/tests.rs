@@ -194,11 +194,14 @@ fn deployments_of_which_no_watch_tells_are_not_kept() {
         deployment.metadata.labels = Some([("component".to_owned(), component.to_owned())].into());
         deployment
     };
-    caches.wrote(&with_component("taskmanager"));
+    caches.wrote(&with_component("history-server"));
     caches.wrote(&job_manager(1, json!({})));
-    assert!(caches.job_managers.get(&key("app")).is_none());
-    caches.wrote(&with_component("jobmanager"));
-    assert!(caches.job_managers.get(&key("app")).is_some());
+    assert!(caches.deployments.get(&key("app")).is_none());
+    for component in ["jobmanager", "taskmanager"] {
+        let caches = Caches::default();
+        caches.wrote(&with_component(component));
+        assert!(caches.deployments.get(&key("app")).is_some(), "{component}");
+    }
 }
 
 fn job_manager(version: u64, change: Value) -> DynamicObject {
@@ -235,7 +238,7 @@ fn a_job_manager_wakes_its_owner_only_when_a_decision_could_depend_on_it() {
     let available = json!({"status": {"replicas": 1, "availableReplicas": 1}});
     assert_eq!(wakes(owned(job_manager(3, available.clone()), "app")), ["app"]);
     assert_eq!(wakes(owned(job_manager(4, available), "other")), ["app", "other"]);
-    let Some(Entry::Good(kept)) = caches.job_managers.get(&key("app")) else { panic!("kept") };
+    let Some(Entry::Good(kept)) = caches.deployments.get(&key("app")) else { panic!("kept") };
     assert_eq!(kept.spec.as_ref().and_then(|spec| spec.replicas), Some(1));
     assert!(
         kept.spec.as_ref().is_some_and(|spec| spec.template.spec.is_none()),
@@ -244,6 +247,44 @@ fn a_job_manager_wakes_its_owner_only_when_a_decision_could_depend_on_it() {
     let gone =
         caches.apply(Kind::DEPLOYMENT, None, WatchEvent::Deleted(owned(job_manager(5, json!({})), "other")));
     assert_eq!(causes(&gone), [("FlinkDeployment", "other", Cause::Changed)]);
+}
+
+#[test]
+fn task_managers_wake_their_cluster_when_they_go_or_are_scaled() {
+    let caches = Caches::default();
+    let told = |event| {
+        let wakes = caches.apply(Kind::DEPLOYMENT, None, event);
+        wakes.into_iter().map(|wake| wake.resource.key.name).collect::<Vec<_>>()
+    };
+    let task_managers = |version, replicas: i32, available: i32, scaled_by: Option<&str>| {
+        let change = json!({"spec": {"replicas": replicas}, "status": {"availableReplicas": available}});
+        let mut object = job_manager(version, change);
+        object.metadata.name = Some("app-taskmanager".to_owned());
+        let labels = [("app", "app"), ("component", "taskmanager")];
+        object.metadata.labels = Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        let owner = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "app", "uid": "jm"}]);
+        object.metadata.owner_references = serde_json::from_value(owner).unwrap();
+        let entry =
+            |manager: &str, subresource: &str| json!({"manager": manager, "subresource": subresource});
+        let mut managed = vec![entry("kube-controller-manager", "status")];
+        managed.extend(scaled_by.map(|manager| entry(manager, "scale")));
+        object.metadata.managed_fields = serde_json::from_value(json!(managed)).unwrap();
+        object
+    };
+    let known = || {
+        let Some(Entry::Good(known)) = caches.deployments.get(&key("app-taskmanager")) else {
+            panic!("known")
+        };
+        lifecycle::observed::TaskManagers::from_deployment(&known, "")
+    };
+    assert_eq!(told(WatchEvent::Applied(task_managers(1, 2, 0, None))), ["app"]);
+    assert_eq!(told(WatchEvent::Applied(task_managers(2, 2, 1, None))), [""; 0], "a pod is ready");
+    assert_eq!(told(WatchEvent::Applied(task_managers(3, 5, 1, Some("kubectl")))), ["app"]);
+    assert_eq!((known().desired_replicas, known().autoscaled), (5, false));
+    let by_autoscaler = task_managers(4, 3, 1, Some("kube-controller-manager"));
+    assert_eq!(told(WatchEvent::Applied(by_autoscaler)), ["app"]);
+    assert!(known().autoscaled);
+    assert_eq!(told(WatchEvent::Deleted(task_managers(5, 3, 1, None))), ["app"]);
 }
 
 fn ingress(version: u64, change: impl FnOnce(&mut Value)) -> DynamicObject {

@@ -4,8 +4,10 @@ use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, JobKind};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use lifecycle::observed::JobManager;
+use lifecycle::observed::{JobManager, TaskManagers};
+use resources::names::COMPONENT_TASK_MANAGER;
 
+use super::component;
 use super::store::{Cached, Change, Entry};
 use crate::ports::{Kind, ObjectKey};
 
@@ -163,9 +165,9 @@ pub(super) fn session_jobs(all: &[Entry<FlinkSessionJob>], cluster: &ObjectKey) 
     ours.map(|job| ResourceId::new(Kind::FLINK_SESSION_JOB, ObjectKey::of(&job.metadata))).collect()
 }
 
-/// What a change of a JobManager Deployment wakes: the FlinkDeployment that owns it, and only if something changed that
-/// a decision could depend on.
-pub(super) fn by_job_manager(change: &Change<Deployment>) -> Vec<Wake> {
+/// What a change of a Deployment of JobManagers or TaskManagers wakes: the FlinkDeployment that it belongs to, and only if
+/// something changed that a decision could depend on.
+pub(super) fn by_deployment(change: &Change<Deployment>) -> Vec<Wake> {
     let mut wakes = Vec::new();
     for metadata in [&change.old, &change.new].into_iter().flatten().map(Entry::metadata) {
         let Some(key) = owner(metadata) else { continue };
@@ -185,6 +187,13 @@ fn looks_different(change: &Change<Deployment>) -> bool {
         return true;
     }
     // Every change has a version of its own.
+    if component(&new.metadata) == Some(COMPONENT_TASK_MANAGER) {
+        let seen = |deployment| TaskManagers {
+            resource_version: None,
+            ..TaskManagers::from_deployment(deployment, "")
+        };
+        return seen(old) != seen(new);
+    }
     let seen =
         |deployment| JobManager { resource_version: None, ..JobManager::from_deployment(deployment, "") };
     seen(old) != seen(new)
@@ -217,8 +226,8 @@ fn is_of_interest(change: &Change<Ingress>) -> bool {
     content(old) != content(new)
 }
 
-/// The FlinkDeployment that a JobManager Deployment belongs to: its owner, or else the one named by label `app`, as
-/// Flink labels everything that belongs to a cluster.
+/// The FlinkDeployment that a Deployment belongs to: its owner, or else the one named by label `app`, as Flink labels
+/// everything that belongs to a cluster. (The owner of TaskManagers is their JobManager's Deployment.)
 #[must_use]
 pub fn owner(metadata: &ObjectMeta) -> Option<ObjectKey> {
     let namespace = metadata.namespace.clone().unwrap_or_default();

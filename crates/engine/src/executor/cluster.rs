@@ -55,7 +55,7 @@ impl Executor {
         cluster: &ClusterObjects,
         deployment: &DynamicObject,
     ) -> Result<(), EffectErrorKind> {
-        if deployment.data.pointer("/spec/paused") != Some(&Value::Bool(true)) {
+        if !is_paused(deployment) {
             return Ok(());
         }
         let key = ObjectKey::of(&deployment.metadata);
@@ -124,6 +124,9 @@ impl Executor {
 
     /// TaskManagers of an earlier cluster, or of one that the Java operator made, go before those of this one come: all of
     /// them, because they would serve this one. A Deployment of that name may also be somebody's JobManager.
+    ///
+    /// They go while this JobManager is paused. Once it runs, whatever TaskManagers are there are its own, in the eyes of
+    /// whoever has released it: an operator that was away since must not take them away.
     async fn old_task_managers_go(
         &self,
         resource: &Resource,
@@ -139,7 +142,10 @@ impl Executor {
         if !is_ours {
             return Err(EffectErrorKind::Foreign { found: "it has another owner".to_owned() });
         }
-        self.still_exists(cluster, uid).await?;
+        let job_manager = self.still_exists(cluster, uid).await?;
+        if !is_paused(&job_manager) {
+            return Err(EffectErrorKind::Replaced);
+        }
         let key = ObjectKey::of(&existing.metadata);
         let options = DeleteOptions { uid: existing.metadata.uid, propagation: Propagation::Foreground };
         match self.api.delete(Kind::DEPLOYMENT, &key, &options).await {
@@ -148,14 +154,16 @@ impl Executor {
         }
     }
 
-    /// Whether the Deployment with that uid is the one that exists: another one's objects are not touched.
-    async fn still_exists(&self, cluster: &ClusterObjects, uid: &str) -> Result<(), EffectErrorKind> {
+    /// The Deployment with that uid, if it is the one that exists: another one's objects are not touched.
+    async fn still_exists(
+        &self,
+        cluster: &ClusterObjects,
+        uid: &str,
+    ) -> Result<DynamicObject, EffectErrorKind> {
         let key = ObjectKey::of(&cluster.deployment.metadata);
         let deployment = self.api.get(Kind::DEPLOYMENT, &key).await?;
-        match deployment.filter(|deployment| deployment.metadata.uid.as_deref() == Some(uid)) {
-            Some(_) => Ok(()),
-            None => Err(EffectErrorKind::Replaced),
-        }
+        let same = deployment.filter(|deployment| deployment.metadata.uid.as_deref() == Some(uid));
+        same.ok_or(EffectErrorKind::Replaced)
     }
 
     async fn create_deployment(
@@ -194,4 +202,9 @@ impl Executor {
         };
         Err(EffectErrorKind::Foreign { found })
     }
+}
+
+/// Whether a Deployment gets no pods yet.
+fn is_paused(deployment: &DynamicObject) -> bool {
+    deployment.data.pointer("/spec/paused") == Some(&Value::Bool(true))
 }

@@ -215,7 +215,7 @@ async fn a_cluster_is_its_deployment_first_and_then_what_it_owns() {
     {
         assert_eq!(owner_uids(object), [deployment.metadata.uid.clone().unwrap()]);
     }
-    assert!(bench.caches.job_managers.get(&bench.resource.key).is_some(), "the next round sees it");
+    assert!(bench.caches.deployments.get(&bench.resource.key).is_some(), "the next round sees it");
 }
 
 #[tokio::test]
@@ -341,6 +341,19 @@ async fn task_managers_of_an_earlier_cluster_go_before_a_job_manager_starts() {
         bench.does(with_task_managers(&bench, "a1")).await;
         assert_eq!(deployments(&bench), ["app", "app-taskmanager"]);
     }
+}
+
+/// An operator that slept while it created a cluster finds that one running, and taken over by others since.
+#[tokio::test]
+async fn task_managers_of_a_job_manager_that_runs_stay() {
+    let bench = Bench::new();
+    bench.does(with_task_managers(&bench, "a1")).await;
+    let of_resource = owned_by("FlinkDeployment", "app", &bench.resource.uid);
+    bench.cluster.put(Kind::DEPLOYMENT, "app-taskmanager", of_resource);
+    let before = bench.cluster.objects(Kind::DEPLOYMENT);
+    let failure = bench.fails(with_task_managers(&bench, "a1")).await;
+    assert!(failure.look_again, "{}", failure.message);
+    assert_eq!(bench.cluster.objects(Kind::DEPLOYMENT), before);
 }
 
 #[tokio::test]

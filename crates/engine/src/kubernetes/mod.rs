@@ -109,13 +109,13 @@ fn read_object(kind: Kind, answer: Value) -> Result<DynamicObject, ApiError> {
 }
 
 /// Says the kind, and drops the bookkeeping of field managers, which is often larger than the object. Of Ingresses it
-/// tells which fields an earlier spec had.
+/// tells which fields an earlier spec had, of Deployments who has scaled them.
 fn complete(kind: Kind, object: &mut DynamicObject) {
     object.types.get_or_insert_with(|| kube::core::TypeMeta {
         api_version: kind.api_version(),
         kind: kind.name.to_owned(),
     });
-    if kind != Kind::INGRESS {
+    if kind != Kind::INGRESS && kind != Kind::DEPLOYMENT {
         object.metadata.managed_fields = None;
     }
 }
@@ -236,5 +236,14 @@ mod tests {
         assert_eq!(Kind::of(&object), Some(Kind::CONFIG_MAP));
         assert_eq!(object.metadata.managed_fields, None);
         assert_eq!(object.data, json!({"data": {"k": "v"}}));
+    }
+
+    #[test]
+    fn managed_fields_are_kept_where_a_decision_looks_at_them() {
+        for kind in [Kind::INGRESS, Kind::DEPLOYMENT] {
+            let answer = json!({"metadata": {"name": "a", "managedFields": [{"manager": "x"}]}});
+            let managed = read_object(kind, answer).unwrap().metadata.managed_fields;
+            assert_eq!(managed.unwrap_or_default().len(), 1, "{kind}");
+        }
     }
 }

@@ -147,7 +147,8 @@ impl Pass<'_> {
     }
 
     /// What the JobManager Deployment owns and somebody has deleted: the Service of the REST API, without which nobody
-    /// reaches Flink, and the TaskManagers of a standalone cluster, without which no job runs.
+    /// reaches Flink, and the TaskManagers of a standalone cluster, without which no job runs. If they are there, and
+    /// somebody has changed their number, it becomes again what it was.
     pub(super) fn mend_dependents(&mut self) {
         let is_ours = |it: &JobManager| it.owned && !it.terminating;
         let Some(job_manager) = self.observed.job_manager.clone().filter(is_ours) else { return };
@@ -156,6 +157,7 @@ impl Pass<'_> {
         let task_managers = self
             .task_managers_are_lost()
             .then(|| ("Deployment", resources::names::task_manager_deployment(self.name)));
+        self.restore_task_manager_replicas();
         let lost: Vec<(&str, String)> = service.into_iter().chain(task_managers).collect();
         if lost.is_empty() {
             return;

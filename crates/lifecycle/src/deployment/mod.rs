@@ -57,7 +57,7 @@ use resources::OperatorFiles;
 
 use crate::effect::Effect;
 use crate::job::{failure, identity, upgrade};
-use crate::observed::{FlinkView, JobManager, Observed};
+use crate::observed::{JobManager, Observed, TaskManagers};
 use crate::{Decision, Requeue};
 use pass::{Pass, Sight, Stage};
 
@@ -89,13 +89,13 @@ pub struct Reads {
     pub rest_service: bool,
 }
 
-/// Which live reads the next [`decide`] of this resource needs. `job_manager` is the cached Deployment, `flink` what its
-/// JobManager said last.
+/// Which live reads the next [`decide`] of this resource needs. `job_manager` and `task_managers` are the cached
+/// Deployments.
 #[must_use]
 pub fn reads(
     resource: &FlinkDeployment,
     job_manager: Option<&JobManager>,
-    flink: &FlinkView,
+    task_managers: Option<&TaskManagers>,
     context: &Context<'_>,
 ) -> Reads {
     let status = resource.status.as_ref();
@@ -129,7 +129,7 @@ pub fn reads(
                 || changed
                 || deleting
                 || pass.takes_down(job_manager)
-                || pass.lacks_task_managers(job_manager, flink)),
+                || pass.task_managers_look_wrong(job_manager, task_managers)),
         rest_service: !deleting
             && available
             && pass.stage() == Stage::Deployed

@@ -9,7 +9,7 @@ use resources::ClusterKind;
 use super::pass::{Pass, Stage};
 use crate::diff::{DiffType, SpecDiff};
 use crate::effect::{Effect, ObjectReference, ScaleObject};
-use crate::observed::{FlinkView, JobManager, TaskManagers, TaskManagersView};
+use crate::observed::{JobManager, TaskManagers, TaskManagersView};
 
 impl Pass<'_> {
     pub(super) fn is_standalone(&self) -> bool {
@@ -17,11 +17,15 @@ impl Pass<'_> {
         spec.mode_or_default() == KubernetesDeploymentMode::Standalone
     }
 
-    /// Whether a Deployment of that name is the TaskManagers of this cluster. It may also be the JobManager of a
-    /// FlinkDeployment that is called so.
-    fn has_task_managers(&self, found: &TaskManagers) -> bool {
-        let job_manager = self.observed.job_manager.as_ref().map(|job_manager| job_manager.uid.as_str());
+    /// Whether a Deployment of that name is the TaskManagers of the cluster of that JobManager. It may also be the JobManager
+    /// of a FlinkDeployment that is called so.
+    fn has_task_managers(job_manager: Option<&JobManager>, found: &TaskManagers) -> bool {
+        let job_manager = job_manager.map(|job_manager| job_manager.uid.as_str());
         found.owned_by_resource || found.job_manager.is_some() && found.job_manager.as_deref() == job_manager
+    }
+
+    fn are_ours(&self, found: &TaskManagers) -> bool {
+        Self::has_task_managers(self.observed.job_manager.as_ref(), found)
     }
 
     /// How many TaskManagers the cluster that runs ought to have; `None` when its configuration cannot be read.
@@ -31,17 +35,59 @@ impl Pass<'_> {
         resources::options::task_manager_replicas(&conf, ClusterKind::of(&spec)).ok()
     }
 
-    /// Whether a JobManager that runs says that it has no TaskManagers, although there ought to be some: their Deployment
-    /// may be gone. Nobody watches it.
-    pub(super) fn lacks_task_managers(&self, job_manager: Option<&JobManager>, flink: &FlinkView) -> bool {
-        let says_so = job_manager.filter(|it| it.is_available()).is_some_and(|job_manager| {
-            let answer = flink.current().filter(|answer| answer.cluster == job_manager.uid);
-            answer.is_some_and(|answer| answer.task_managers == Some(0))
-        });
-        says_so
-            && self.stage() == Stage::Deployed
-            && !self.job_ended()
-            && self.wanted_task_managers() != Some(0)
+    /// Whether the TaskManager Deployment, as the cache has it, is not what it ought to be while the cluster runs.
+    pub(super) fn task_managers_look_wrong(
+        &self,
+        job_manager: Option<&JobManager>,
+        known: Option<&TaskManagers>,
+    ) -> bool {
+        let is_well = |found: &TaskManagers| {
+            !found.terminating
+                && Self::has_task_managers(job_manager, found)
+                && self.wrong_replicas(found).is_none()
+        };
+        self.stage() == Stage::Deployed && !self.job_ended() && !known.is_some_and(is_well)
+    }
+
+    /// How many TaskManagers there ought to be, if the Deployment says another number. That of a reactive job is anybody's
+    /// until the spec changes: it takes the TaskManagers that there are. Nor does the operator fight with a
+    /// HorizontalPodAutoscaler of the Deployment.
+    fn wrong_replicas(&self, found: &TaskManagers) -> Option<i32> {
+        if found.autoscaled {
+            return None;
+        }
+        let spec = self.deployed_spec()?;
+        let conf = super::build::configuration(self, &spec).ok()?;
+        if flink_conf::is_reactive(&conf) {
+            return None;
+        }
+        let wanted = resources::options::task_manager_replicas(&conf, ClusterKind::of(&spec)).ok()?;
+        (found.desired_replicas != wanted).then_some(wanted)
+    }
+
+    /// Somebody has scaled the Deployment of the TaskManagers instead of the FlinkDeployment. A change of the spec, which may
+    /// want yet another number, goes first.
+    pub(super) fn restore_task_manager_replicas(&mut self) {
+        let changes = self.scales() || self.status.observed_generation != Some(self.generation);
+        if changes || !self.is_standalone() || self.job_ended() {
+            return;
+        }
+        let TaskManagersView::There(found) = &self.observed.task_managers else { return };
+        if found.terminating || !self.are_ours(found) {
+            return;
+        }
+        if let Some(wanted) = self.wrong_replicas(found) {
+            let found = found.clone();
+            self.set_replicas(&found, wanted);
+        }
+    }
+
+    fn set_replicas(&mut self, found: &TaskManagers, replicas: i32) {
+        let name = resources::names::task_manager_deployment(self.name);
+        let object = ObjectReference::deployment(self.namespace, &name, Some(&found.uid));
+        // The number of an operator that was replaced, sent late, must not come true.
+        let resource_version = found.resource_version.clone();
+        self.effects.push(Effect::Scale(ScaleObject { object, resource_version, replicas }));
     }
 
     /// Whether the TaskManagers of a cluster that runs were deleted. A Deployment of somebody else's that has taken their
@@ -52,18 +98,22 @@ impl Pass<'_> {
         }
         match &self.observed.task_managers {
             TaskManagersView::Unread => false,
+            TaskManagersView::Unknown => {
+                self.look_again(self.settings.progress_check_interval);
+                false
+            }
             TaskManagersView::Absent => true,
             TaskManagersView::There(found) => {
-                // Flink does not tell again that there are none, and nobody else tells when the Deployment goes.
-                let goes = found.terminating;
-                if !self.has_task_managers(found) {
+                // Nobody tells when what has taken their name goes: it may have other labels.
+                let (goes, ours) = (found.terminating, self.are_ours(found));
+                if !ours {
                     self.hold_for_foreign_task_managers();
                 }
-                self.look_again(if goes {
-                    self.settings.progress_check_interval
-                } else {
-                    self.settings.reconcile_interval
-                });
+                if goes {
+                    self.look_again(self.settings.progress_check_interval);
+                } else if !ours {
+                    self.look_again(self.settings.reconcile_interval);
+                }
                 false
             }
         }
@@ -111,8 +161,11 @@ impl Pass<'_> {
             return;
         }
         let there = match &self.observed.task_managers {
-            TaskManagersView::There(there) if self.has_task_managers(there) => Some(there.clone()),
-            TaskManagersView::There(_) | TaskManagersView::Absent | TaskManagersView::Unread => None,
+            TaskManagersView::There(there) if self.are_ours(there) => Some(there.clone()),
+            TaskManagersView::There(_)
+            | TaskManagersView::Absent
+            | TaskManagersView::Unread
+            | TaskManagersView::Unknown => None,
         };
         let (Some(wanted), Some(there)) = (self.wanted_task_managers(), there) else {
             self.look_again(self.settings.progress_check_interval);
@@ -123,11 +176,7 @@ impl Pass<'_> {
             self.again_at_once();
             return;
         }
-        let name = resources::names::task_manager_deployment(self.name);
-        let object = ObjectReference::deployment(self.namespace, &name, Some(&there.uid));
-        // The number of an operator that was replaced, sent late, would stay: nobody looks at it again.
-        let resource_version = there.resource_version;
-        self.effects.push(Effect::Scale(ScaleObject { object, resource_version, replicas: wanted }));
+        self.set_replicas(&there, wanted);
         self.again_at_once();
     }
 }

@@ -126,8 +126,19 @@ const ALL: &[Scenario] = &[
     scenario!("deletion", deletion::of_a_running_job, "what belongs to the cluster goes, nothing else"),
     scenario!("early-deletion", deletion::before_stable, "deleted while starting, broken, invalid"),
     scenario!(alone long "tls", tls::run, "TLS with and without client certificates; new certificates; both versions"),
+    scenario!(alone long "tls-formats", tls::formats, "PKCS#12 stores; the operator's are PKCS#12, then PEM"),
     scenario!(long "ha-zookeeper-1-20", ha::zookeeper::on_1_20, "a whole life with HA metadata in ZooKeeper"),
     scenario!(long "ha-zookeeper-2-2", ha::zookeeper::on_2_2, "the same on Flink 2.2"),
+    scenario!(
+        long "ha-zookeeper-standalone-1-20",
+        ha::zookeeper::standalone_on_1_20,
+        "the same of a standalone application"
+    ),
+    scenario!(
+        long "ha-zookeeper-standalone-2-2",
+        ha::zookeeper::standalone_on_2_2,
+        "the same of a standalone application on Flink 2.2"
+    ),
     scenario!(
         long "ha-kills-kubernetes-1-20",
         ha::kills::kubernetes_1_20,

@@ -1,6 +1,7 @@
 //! Standalone clusters, whose TaskManagers are a Deployment of the operator's.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -12,7 +13,10 @@ use super::specs::{Flink, session};
 use super::stateful::{Mode, counting, suspended_and_resumed, upgraded};
 use crate::kubernetes::{Kind, uid};
 
-fn standalone(mut deployment: Value) -> Value {
+/// For how long nobody may change what is somebody else's.
+const ALONE: Duration = Duration::from_secs(20);
+
+pub(super) fn standalone(mut deployment: Value) -> Value {
     deployment["spec"]["mode"] = "standalone".into();
     deployment
 }
@@ -71,6 +75,8 @@ pub(super) async fn session_cluster(space: &Space) -> Result<()> {
     stable(space, "session").await?;
     task_managers_come_back(space, "session").await?;
     task_managers(space, "session", 2).await?;
+    task_managers_are_scaled_back(space, "session", 2).await?;
+    autoscaler_of_the_deployment_is_left_alone(space, "session", 3).await?;
     ensure!(uid(&before) == uid(&jobmanager(space, "session").await?), "the cluster was replaced");
     space.cluster.delete(Kind::FlinkDeployment, &space.name, "session").await?;
     nothing_left(space, "session", &[]).await
@@ -87,6 +93,50 @@ fn scale(space: &Space, cluster: &str, replicas: usize) -> Result<()> {
     Ok(())
 }
 
+/// Scales the Deployment of the TaskManagers by hand, and waits until it has its number again.
+async fn task_managers_are_scaled_back(space: &Space, cluster: &str, replicas: i64) -> Result<()> {
+    let deployment = format!("{cluster}-taskmanager");
+    for wrong in [0, 3] {
+        let wrong = json!({"spec": {"replicas": wrong}});
+        space.cluster.patch(Kind::Deployment, &space.name, &deployment, &wrong).await?;
+        space.say(&format!("Deployment {deployment} by hand: {wrong}"));
+        space
+            .until("it is scaled back", TO_NOTICE, async || {
+                let now = space.cluster.get(Kind::Deployment, &space.name, &deployment).await?;
+                let found = now.unwrap_or_default()["spec"]["replicas"].clone();
+                Ok(if found == replicas { Look::Done(()) } else { Look::NotYet(found.to_string()) })
+            })
+            .await?;
+        space.say(&format!("{replicas} replicas again"));
+    }
+    Ok(())
+}
+
+/// A HorizontalPodAutoscaler of the TaskManagers' Deployment, as users of the Java operator have it, sets the number.
+async fn autoscaler_of_the_deployment_is_left_alone(
+    space: &Space,
+    cluster: &str,
+    replicas: usize,
+) -> Result<()> {
+    let target =
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": format!("{cluster}-taskmanager")});
+    let autoscaler = json!({
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": cluster},
+        "spec": {"scaleTargetRef": target, "minReplicas": replicas, "maxReplicas": replicas},
+    });
+    space.cluster.create(Kind::HorizontalPodAutoscaler, &space.name, autoscaler).await?;
+    task_managers(space, cluster, replicas).await?;
+    let before = space.cluster.get(Kind::Deployment, &space.name, &format!("{cluster}-taskmanager")).await?;
+    tokio::time::sleep(ALONE).await;
+    let after = space.cluster.get(Kind::Deployment, &space.name, &format!("{cluster}-taskmanager")).await?;
+    let generation = |deployment: Option<Value>| deployment.map(|it| it["metadata"]["generation"].clone());
+    let (before, after) = (generation(before), generation(after));
+    ensure!(before == after, "the Deployment was changed: generation {before:?}, then {after:?}");
+    space.cluster.delete(Kind::HorizontalPodAutoscaler, &space.name, cluster).await
+}
+
 /// Deletes the Deployment of the TaskManagers, and waits for another one.
 async fn task_managers_come_back(space: &Space, cluster: &str) -> Result<()> {
     let deployment = format!("{cluster}-taskmanager");
@@ -99,7 +149,9 @@ async fn task_managers_come_back(space: &Space, cluster: &str) -> Result<()> {
             let again = now.filter(|now| uid(now) != uid(&before));
             Ok(again.map_or_else(|| Look::NotYet("none".to_owned()), |_| Look::Done(())))
         })
-        .await
+        .await?;
+    space.say("there is another one");
+    Ok(())
 }
 
 /// Waits until so many TaskManagers have registered with the JobManager.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::certificates::{Authority, PASSWORD, put_secret};
+use super::certificates::{Authority, Format, PASSWORD, put_secret};
 use super::expectations::{error_message, event, is_stable};
 use super::ledger::{Ledger, goes_on};
 use super::space::{Look, Space, TO_NOTICE, TO_STABLE};
@@ -27,17 +27,21 @@ pub(super) async fn run(space: &Space) -> Result<()> {
 async fn certificates_come_and_change(space: &Space) -> Result<()> {
     let folder = space.data.join("certificates");
     let (first, second) = (Authority::new(&folder, "first")?, Authority::new(&folder, "second")?);
-    put_secret(&space.name, OF_CLUSTERS, &first.issue("cluster", DNS, &[&first])?)?;
+    put_secret(&space.name, OF_CLUSTERS, &first.issue("cluster", DNS, &[&first], Format::Jks)?)?;
     let before = process(space).await?;
 
     // Flink 1.20, whose REST API shows a certificate; the operator has no store yet.
     let mut old = counting(space, "server", Flink::V1_20, Mode::Savepoint);
-    secure(&mut old, false);
+    secure(&mut old, Format::Jks, false);
     space.create(old).await?;
     let untrusted = |now: &Value| error_message(now).contains("is signed by nobody whom the operator trusts");
     space.until_deployment("server", "is not trusted", TO_STABLE, untrusted).await?;
     event(space, "server", "Warning", &["Error"]).await?;
-    put_secret(&space.operator.namespace, OF_OPERATOR, &first.issue("operator", DNS, &[&first])?)?;
+    put_secret(
+        &space.operator.namespace,
+        OF_OPERATOR,
+        &first.issue("operator", DNS, &[&first], Format::Jks)?,
+    )?;
     space.say("the operator gets its certificates");
     space.until_deployment("server", "is stable", TO_STABLE, is_stable).await?;
     goes_on(space, "server", 1, 0, 0).await?;
@@ -47,7 +51,7 @@ async fn certificates_come_and_change(space: &Space) -> Result<()> {
 
     // Flink 2.2, whose REST API asks for a certificate, too, which the kubelet has not got. With HA it notices.
     let mut new = counting(space, "mutual", Flink::V2_2, Mode::Savepoint);
-    secure(&mut new, true);
+    secure(&mut new, Format::Jks, true);
     let conf = &mut new["spec"]["flinkConfiguration"];
     conf["high-availability.type"] = "kubernetes".into();
     conf["high-availability.storageDir"] = "file:///ledger/ha".into();
@@ -58,10 +62,11 @@ async fn certificates_come_and_change(space: &Space) -> Result<()> {
     probes(space, "mutual").await?;
 
     // A new authority: first everybody trusts both, then the certificates change, then the old one goes.
-    change_operators(space, &first.issue("operator", DNS, &[&first, &second])?, "trusted=2").await?;
-    put_secret(&space.name, OF_CLUSTERS, &second.issue("cluster", DNS, &[&first, &second])?)?;
+    change_operators(space, &first.issue("operator", DNS, &[&first, &second], Format::Jks)?, "trusted=2")
+        .await?;
+    put_secret(&space.name, OF_CLUSTERS, &second.issue("cluster", DNS, &[&first, &second], Format::Jks)?)?;
     upgraded(space, "mutual", 2).await?;
-    change_operators(space, &second.issue("operator", DNS, &[&second])?, "trusted=1").await?;
+    change_operators(space, &second.issue("operator", DNS, &[&second], Format::Jks)?, "trusted=1").await?;
     upgraded(space, "mutual", 3).await?;
 
     // What cannot be read is told, and changes nothing.
@@ -77,13 +82,46 @@ async fn certificates_come_and_change(space: &Space) -> Result<()> {
     Ok(())
 }
 
+/// Flink's own stores are PKCS#12; the operator's are that, too, and then PEM. The clusters ask for its certificate.
+pub(super) async fn formats(space: &Space) -> Result<()> {
+    let result = formats_are_read(space).await;
+    space.cluster.delete(Kind::Secret, &space.operator.namespace, OF_OPERATOR).await?;
+    result
+}
+
+async fn formats_are_read(space: &Space) -> Result<()> {
+    let authority = Authority::new(&space.data.join("certificates"), "authority")?;
+    let issue = |name: &str, format: Format| authority.issue(name, DNS, &[&authority], format);
+    put_secret(&space.name, OF_CLUSTERS, &issue("cluster", Format::Pkcs12)?)?;
+    let clusters = [("old", Flink::V1_20), ("new", Flink::V2_2)];
+    change_operators(space, &issue("operator", Format::Pkcs12)?, "trusted=1 identity=true").await?;
+    for (name, flink) in clusters {
+        let mut deployment = counting(space, name, flink, Mode::Savepoint);
+        secure(&mut deployment, Format::Pkcs12, true);
+        space.create(deployment).await?;
+        space.until_deployment(name, "is stable", TO_STABLE, is_stable).await?;
+        goes_on(space, name, 1, 0, 0).await?;
+        upgraded(space, name, 1).await?;
+    }
+    change_operators(space, &issue("operator", Format::Pem)?, "trusted=1 identity=true").await?;
+    for (name, _) in clusters {
+        upgraded(space, name, 2).await?;
+    }
+    Ok(())
+}
+
 /// Apache's example, besides that each kind of TLS has its own options.
-fn secure(deployment: &mut Value, mutual: bool) {
+fn secure(deployment: &mut Value, format: Format, mutual: bool) {
+    let extension = if format == Format::Jks { "jks" } else { "p12" };
     let conf = &mut deployment["spec"]["flinkConfiguration"];
     for part in ["internal", "rest"] {
         conf[format!("security.ssl.{part}.enabled")] = "true".into();
         for store in ["keystore", "truststore"] {
-            conf[format!("security.ssl.{part}.{store}")] = format!("/opt/flink/tls-cert/{store}.jks").into();
+            conf[format!("security.ssl.{part}.{store}")] =
+                format!("/opt/flink/tls-cert/{store}.{extension}").into();
+            if format == Format::Pkcs12 {
+                conf[format!("security.ssl.{part}.{store}-type")] = "PKCS12".into();
+            }
             conf[format!("security.ssl.{part}.{store}-password")] = PASSWORD.into();
         }
         conf[format!("security.ssl.{part}.key-password")] = PASSWORD.into();

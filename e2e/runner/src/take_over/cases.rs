@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::java_state::{CLUSTER, JavaState};
+use super::java_state::{CLUSTER, JavaState, Shape};
 use super::recorded::Moment;
+use super::sessions;
 use crate::kubernetes::{Kind, text};
 use crate::scenarios::ledger::Ledger;
 use crate::timeline::place::Place;
@@ -29,11 +30,32 @@ pub(super) enum Case {
     Created,
     /// The Java operator ended in the middle of an upgrade: the job is stopped with a savepoint, and that is recorded.
     Upgrading,
+    /// A session cluster of Flink 1.20 in native mode.
+    Session,
+    /// The same of Flink 2.2.
+    SessionOn22,
+    /// A session cluster with Kubernetes high availability, which the Java operator has recovered once.
+    SessionWithHa,
+    /// The Java operator ended while the JobManager of a session cluster came up.
+    SessionDeploying,
+    /// A session cluster in standalone mode.
+    StandaloneSession,
 }
 
 impl Case {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Running, Self::RunningWithHa, Self::Suspended, Self::Finished, Self::Created, Self::Upgrading];
+    pub(super) const ALL: [Self; 11] = [
+        Self::Running,
+        Self::RunningWithHa,
+        Self::Suspended,
+        Self::Finished,
+        Self::Created,
+        Self::Upgrading,
+        Self::Session,
+        Self::SessionOn22,
+        Self::SessionWithHa,
+        Self::SessionDeploying,
+        Self::StandaloneSession,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -43,18 +65,47 @@ impl Case {
             Self::Finished => "finished",
             Self::Created => "created",
             Self::Upgrading => "upgrading",
+            Self::Session => "session",
+            Self::SessionOn22 => "session-2-2",
+            Self::SessionWithHa => "session-with-ha",
+            Self::SessionDeploying => "session-deploying",
+            Self::StandaloneSession => "standalone-session",
+        }
+    }
+
+    pub(super) fn is_session(self) -> bool {
+        self.shape() != Shape::Application
+    }
+
+    /// The form of the objects.
+    pub(super) fn shape(self) -> Shape {
+        match self {
+            Self::Running
+            | Self::RunningWithHa
+            | Self::Suspended
+            | Self::Finished
+            | Self::Created
+            | Self::Upgrading => Shape::Application,
+            Self::Session | Self::SessionDeploying => Shape::Session,
+            Self::SessionOn22 => Shape::SessionOn22,
+            Self::SessionWithHa => Shape::SessionWithVolume,
+            Self::StandaloneSession => Shape::StandaloneSession,
         }
     }
 
     /// Whether the Java operator was at rest, so that ours has nothing to go on with.
     pub(super) fn is_at_rest(self) -> bool {
-        !matches!(self, Self::Created | Self::Upgrading)
+        !matches!(self, Self::Created | Self::Upgrading | Self::SessionDeploying)
     }
 
     /// The recorded moment, the last status of a quiet time.
     pub(super) fn moment(self) -> Result<Moment> {
         let state = |status: &Value, lifecycle: &str, job: &str| {
             text(status, "/lifecycleState") == lifecycle && text(status, "/jobStatus/state") == job
+        };
+        let ready = |status: &Value| {
+            text(status, "/lifecycleState") == "STABLE"
+                && text(status, "/jobManagerDeploymentStatus") == "READY"
         };
         match self {
             Self::Running => {
@@ -75,6 +126,12 @@ impl Case {
                 state(status, "UPGRADING", "FINISHED") && cluster_there
             }),
             Self::Finished => Moment::find("13a-job-finishes", |status| state(status, "STABLE", "FINISHED")),
+            Self::Session | Self::SessionOn22 => Moment::find("07-session-two-jobs", ready),
+            Self::SessionWithHa => Moment::find("12c-session-ha-recovery", ready),
+            Self::SessionDeploying => Moment::find("07-session-two-jobs", |status| {
+                text(status, "/jobManagerDeploymentStatus") == "DEPLOYING"
+            }),
+            Self::StandaloneSession => Moment::find("16b-standalone-session", ready),
         }
     }
 
@@ -90,6 +147,9 @@ impl Case {
 
     /// Makes the state real, up to the status that the Java operator wrote last.
     pub(super) async fn prepare(self, state: &JavaState<'_>) -> Result<()> {
+        if self.is_session() {
+            return sessions::prepare(self, state).await;
+        }
         let place = state.place;
         state.create().await?;
         let wanted = if self == Self::Finished { "FINISHED" } else { "RUNNING" };
@@ -116,6 +176,11 @@ impl Case {
     /// Changes the spec, if nothing is to be gone on with, and looks that the job continues where it was.
     pub(super) async fn go_on(self, place: &Place) -> Result<String> {
         let spec = match self {
+            Self::Session
+            | Self::SessionOn22
+            | Self::SessionWithHa
+            | Self::SessionDeploying
+            | Self::StandaloneSession => return sessions::go_on(self, place).await,
             Self::Running | Self::Created => json!({"job": {"parallelism": 1}}),
             Self::Upgrading => json!({}),
             Self::RunningWithHa => json!({"flinkConfiguration": {"taskmanager.numberOfTaskSlots": "4"}}),
@@ -152,7 +217,7 @@ impl Case {
 }
 
 /// Waits until the job has started so often, has counted and completed a checkpoint, with nothing lost or doubled.
-async fn counted(place: &Place, name: &str, starts: u64) -> Result<Ledger> {
+pub(super) async fn counted(place: &Place, name: &str, starts: u64) -> Result<Ledger> {
     let file = place.data.join(format!("{name}.jsonl"));
     until(&format!("{name} counts in start {starts}"), async || {
         let ledger = match Ledger::of_file(&file) {
@@ -167,7 +232,7 @@ async fn counted(place: &Place, name: &str, starts: u64) -> Result<Ledger> {
 }
 
 /// Waits until Flink says that the job is in a state, and returns what it says.
-async fn wait_for_job(place: &Place, id: &str, state: &str) -> Result<Value> {
+pub(super) async fn wait_for_job(place: &Place, id: &str, state: &str) -> Result<Value> {
     until(&format!("job {id} is {state}"), async || {
         let job = match place.cluster.ask_flink(&place.namespace, CLUSTER, "/jobs/overview").await {
             Ok(overview) => {
@@ -202,7 +267,7 @@ async fn stop(place: &Place, id: &str, directory: &str) -> Result<String> {
 }
 
 /// Looks several times a second; `Err` says what is there instead.
-async fn until<T>(what: &str, look: impl AsyncFn() -> Result<Result<T, String>>) -> Result<T> {
+pub(super) async fn until<T>(what: &str, look: impl AsyncFn() -> Result<Result<T, String>>) -> Result<T> {
     let began = Instant::now();
     loop {
         let instead = match look().await? {

@@ -4,6 +4,7 @@ mod cases;
 mod java_reads;
 mod java_state;
 mod recorded;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -27,7 +28,8 @@ use world::World;
 /// Takes clusters over on the cluster of `KUBECONFIG`, a test bed; ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Cases to run: running, running-with-ha, suspended, finished, created, upgrading; all without.
+    /// Cases to run: running, running-with-ha, suspended, finished, created, upgrading, session,
+    /// session-2-2, session-with-ha, session-deploying, standalone-session; all without.
     names: Vec<String>,
     /// The operator.
     #[arg(long)]
@@ -53,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (mut passed, mut failed) = (0, 0);
     for case in Case::ALL.into_iter().filter(wanted) {
         let began = Instant::now();
-        let say = |what: &str| println!("{:16} {:6.1} s  {what}", case.name(), began.elapsed().as_secs_f64());
+        let say = |what: &str| println!("{:18} {:6.1} s  {what}", case.name(), began.elapsed().as_secs_f64());
         match runtime.block_on(run_one(arguments, case, &say)) {
             Ok(()) => {
                 passed += 1;
@@ -72,7 +74,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 async fn run_one(arguments: &Arguments, case: Case, say: &dyn Fn(&str)) -> Result<()> {
     let cluster = Cluster::connect().await?;
     let place = Place::open(&cluster, &format!("take-over-{}", case.name()), &arguments.data).await?;
-    let state = JavaState { place: &place, moment: case.moment()?, arguments: case.arguments() };
+    let state =
+        JavaState { place: &place, shape: case.shape(), moment: case.moment()?, arguments: case.arguments() };
     let prepared = case.prepare(&state).await;
     if let Err(error) = prepared {
         // Without an operator nobody takes the finalizer away.
@@ -132,7 +135,7 @@ async fn must_be_left_alone(
     operator.must_run()?;
     let ours = status(place).await?;
     World::look(place).await?.must_equal(&before.world)?;
-    say("same objects, same pod, same job");
+    say("same objects, same pods, same jobs");
     if case.is_at_rest() {
         means_the_same(&ours, java)?;
     } else {

@@ -82,6 +82,13 @@ impl Objects {
         Ok(Self(yaml_documents(&yaml)?))
     }
 
+    /// The same objects with other names in all their texts.
+    pub(super) fn renamed(&self, names: &[(&str, &str)]) -> Result<Self> {
+        let text = Value::from(self.0.clone()).to_string();
+        let text = names.iter().fold(text, |text, (from, to)| text.replace(from, to));
+        Ok(Self(serde_json::from_str(&text)?))
+    }
+
     pub(super) fn get(&self, kind: &str, named: &str) -> Result<Value> {
         let found = self.0.iter().find(|object| object["kind"] == kind && name(object) == named);
         found.cloned().with_context(|| format!("no {kind} {named}"))

@@ -12,8 +12,8 @@ use crate::timeline::place::Place;
 pub(super) struct World {
     /// Deployment, Services and ConfigMaps of the operator, without status and resourceVersion.
     objects: Vec<(String, Value)>,
-    /// Uid, start and restarts of the containers of the JobManager's pod.
-    job_manager: Vec<String>,
+    /// Uid, start and restarts of the containers of the JobManager's pod; of TaskManagers' while a job runs on them.
+    pods: Vec<String>,
     /// Id, start and state of each job, as Flink says.
     jobs: Vec<String>,
 }
@@ -39,7 +39,16 @@ impl World {
                 objects.push((key, object));
             }
         }
-        Ok(Self { objects, job_manager: job_manager(place).await?, jobs: jobs(place).await? })
+        let jobs = jobs(place).await?;
+        let runs = jobs.iter().any(|job| job.contains("RUNNING"));
+        let components = if runs { "jobmanager,taskmanager" } else { "jobmanager" };
+        Ok(Self { objects, pods: pods(place, components).await?, jobs })
+    }
+
+    /// Fails if a job is not what it was.
+    pub(super) fn has_the_jobs_of(&self, before: &Self) -> Result<()> {
+        ensure!(self.jobs == before.jobs, "{:?}, before: {:?}", self.jobs, before.jobs);
+        Ok(())
     }
 
     /// Fails with the first thing that is different.
@@ -49,19 +58,13 @@ impl World {
         for ((key, object), (_, was)) in self.objects.iter().zip(&before.objects) {
             ensure!(object == was, "{key} was changed: {object}, before: {was}");
         }
-        ensure!(
-            self.job_manager == before.job_manager,
-            "{:?}, before: {:?}",
-            self.job_manager,
-            before.job_manager
-        );
-        ensure!(self.jobs == before.jobs, "{:?}, before: {:?}", self.jobs, before.jobs);
-        Ok(())
+        ensure!(self.pods == before.pods, "{:?}, before: {:?}", self.pods, before.pods);
+        self.has_the_jobs_of(before)
     }
 }
 
-async fn job_manager(place: &Place) -> Result<Vec<String>> {
-    let selector = format!("app={CLUSTER},component=jobmanager");
+async fn pods(place: &Place, components: &str) -> Result<Vec<String>> {
+    let selector = format!("app={CLUSTER},component in ({components})");
     let pods = place.cluster.list(Kind::Pod, &place.namespace, &selector).await?;
     let describe = |pod: &Value| {
         let containers = pod.pointer("/status/containerStatuses").cloned().unwrap_or_default();

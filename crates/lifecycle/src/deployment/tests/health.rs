@@ -64,14 +64,7 @@ fn metadata_is_read_before_an_unhealthy_job_is_restarted() {
     let requeue = world.pass();
     assert_eq!(requeue, crate::Requeue::After(std::time::Duration::from_secs(1)));
     assert!(world.scaled.is_empty() && world.events.is_empty());
-    let context = super::super::Context { now: world.now, defaults: &world.defaults, files: &world.files };
-    let reads = super::super::reads(
-        &world.resource,
-        world.observed.job_manager.as_ref(),
-        &world.observed.flink,
-        &context,
-    );
-    assert!(reads.ha);
+    assert!(world.reads().ha);
     world.observed.ha = ha;
     world.ha_job(true);
     world.pass();

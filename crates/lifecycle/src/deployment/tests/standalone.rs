@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::world::{World, application, job_state, restart, session, with};
 use crate::observed::{TaskManagers, TaskManagersView};
-use crate::{Effect, FlinkRequest, Requeue};
+use crate::{Effect, FlinkRequest, Requeue, ScaleObject};
 
 fn standalone(mut spec: Value) -> Value {
     spec["mode"] = json!("standalone");
@@ -32,12 +32,30 @@ fn there(desired_replicas: i32) -> TaskManagers {
         job_manager: Some("jm-1".to_owned()),
         terminating: false,
         desired_replicas,
+        autoscaled: false,
     }
+}
+
+/// A stable cluster with so many TaskManagers, of which the cache knows.
+fn stable(spec: Value, task_managers: i32) -> World {
+    let mut world = World::stable(standalone(spec));
+    world.known_task_managers = Some(there(task_managers));
+    world
+}
+
+/// The cache knows this of the TaskManagers, and they are read if that is wanted.
+fn told(world: &mut World, known: Option<TaskManagers>) {
+    world.known_task_managers.clone_from(&known);
+    world.observed.task_managers = match (world.reads().task_managers, known) {
+        (false, _) => TaskManagersView::Unread,
+        (true, None) => TaskManagersView::Absent,
+        (true, Some(known)) => TaskManagersView::There(known),
+    };
 }
 
 #[test]
 fn a_cluster_comes_up_and_is_upgraded_like_any_other() {
-    let mut world = World::stable(standalone(application("savepoint")));
+    let mut world = stable(application("savepoint"), 1);
     assert!(!world.reads().task_managers, "nobody looks at those of a cluster that is well");
     world.change(restart(1));
     world.pass();
@@ -193,12 +211,6 @@ fn task_managers_that_the_java_operator_made_go_with_their_job_manager() {
     }
 }
 
-/// The JobManager says that it has no TaskManagers.
-fn has_no_task_managers(world: &mut World, state: JobStatusState) {
-    world.job_is(state);
-    world.answer().task_managers = Some(0);
-}
-
 /// The objects that were created besides clusters.
 fn created(world: &World) -> Vec<Value> {
     world.applied.iter().map(|object| serde_json::to_value(object).unwrap()).collect()
@@ -206,16 +218,20 @@ fn created(world: &World) -> Vec<Value> {
 
 #[test]
 fn task_managers_that_somebody_deleted_come_back() {
-    let mut spec = standalone(application("savepoint"));
+    let mut spec = application("savepoint");
     spec["job"]["parallelism"] = json!(3);
-    let mut world = World::stable(spec);
+    let mut world = stable(spec, 3);
     let attempt = world.job_manager().attempt.clone();
-    has_no_task_managers(&mut world, JobStatusState::Restarting);
-    assert!(world.reads().task_managers);
-    world.observed.task_managers = TaskManagersView::There(there(2));
-    world.pass();
-    assert!(world.applied.is_empty(), "they are only not up yet");
-    world.observed.task_managers = TaskManagersView::Absent;
+    told(&mut world, Some(TaskManagers { terminating: true, ..there(3) }));
+    let again = world.pass();
+    assert_eq!(again, Requeue::After(std::time::Duration::from_secs(10)), "they still go");
+    assert!(world.applied.is_empty() && world.scaled.is_empty());
+    world.observed.task_managers = TaskManagersView::Unknown;
+    let again = world.pass();
+    assert_eq!(again, Requeue::After(std::time::Duration::from_secs(10)), "the API server did not say");
+    assert!(world.applied.is_empty());
+    told(&mut world, None);
+    assert!(world.reads().task_managers, "what the cache does not know may be there");
     world.pass();
     let created = created(&world);
     let [task_managers] = created.as_slice() else { panic!("{created:?}") };
@@ -225,21 +241,82 @@ fn task_managers_that_somebody_deleted_come_back() {
     assert_eq!(meta["annotations"][resources::ATTEMPT_ANNOTATION], json!(attempt));
     assert_eq!(task_managers["spec"]["replicas"], 3);
     assert_eq!(world.created, 1, "the JobManager goes on");
-    world.observed.task_managers = TaskManagersView::Unread;
-    world.job_is(JobStatusState::Running);
-    world.pass();
+    told(&mut world, Some(there(3)));
     assert!(!world.reads().task_managers, "nobody looks at those of a cluster that is well");
 }
 
 #[test]
-fn task_managers_that_are_only_going_are_looked_at_again() {
-    for (terminating, seconds) in [(true, 10), (false, 60)] {
-        let mut world = World::stable(standalone(session()));
-        has_no_task_managers(&mut world, JobStatusState::Running);
-        world.observed.task_managers = TaskManagersView::There(TaskManagers { terminating, ..there(1) });
-        let again = world.pass();
-        assert_eq!(again, Requeue::After(std::time::Duration::from_secs(seconds)), "{terminating}");
-        assert!(world.applied.is_empty());
+fn task_managers_that_somebody_scaled_are_scaled_back() {
+    let mut application = application("savepoint");
+    application["job"]["parallelism"] = json!(2);
+    let mut session = session();
+    session["taskManager"]["replicas"] = json!(3);
+    for (spec, wanted) in [(application, 2), (session, 3)] {
+        let mut world = stable(spec, wanted);
+        let before = world.status();
+        for wrong in [0, 5] {
+            told(&mut world, Some(there(wrong)));
+            assert!(world.reads().task_managers, "the version that is scaled is read");
+            let effects = world.decide().effects;
+            let [Effect::Scale(scale)] = effects.as_slice() else { panic!("{effects:?}") };
+            let ScaleObject { object, resource_version, replicas } = scale;
+            assert_eq!((object.name.as_str(), object.uid.as_deref()), ("app-taskmanager", Some("tm")));
+            assert_eq!((resource_version.as_deref(), *replicas), (Some("7"), wanted));
+        }
+        told(&mut world, Some(there(wanted)));
+        world.pass();
+        assert!(world.scaled.is_empty() && world.calls.is_empty());
+        assert_eq!(world.status(), before, "no status tells of it");
+    }
+}
+
+#[test]
+fn the_number_of_task_managers_may_be_somebody_elses() {
+    type Change = fn(TaskManagers) -> TaskManagers;
+
+    let autoscaled = |known: TaskManagers| TaskManagers { autoscaled: true, ..known };
+    let of_java = |known: TaskManagers| TaskManagers { owned_by_resource: true, job_manager: None, ..known };
+    let same = |known: TaskManagers| known;
+    let adaptive = with(application("savepoint"), &[("scheduler-mode", "reactive")]);
+    let foreign = |known: TaskManagers| TaskManagers { job_manager: None, ..known };
+    let cases: [(&str, Value, Change, bool); 5] = [
+        ("of the Java operator", session(), of_java, true),
+        ("a HorizontalPodAutoscaler of the Deployment", session(), autoscaled, false),
+        ("a reactive job", adaptive, same, false),
+        ("a native cluster", session(), same, false),
+        ("somebody else's Deployment", session(), foreign, false),
+    ];
+    for (what, spec, change, scaled) in cases {
+        let spec = if what == "a native cluster" { spec } else { standalone(spec) };
+        let mut world = World::stable(spec);
+        told(&mut world, Some(change(there(4))));
+        world.round();
+        assert_eq!(world.scaled.len(), usize::from(scaled), "{what}");
+    }
+}
+
+#[test]
+fn a_change_of_the_spec_goes_before_what_somebody_did_to_the_task_managers() {
+    let mut world = stable(session(), 1);
+    world.change(replicas(3));
+    told(&mut world, Some(there(3)));
+    world.pass();
+    assert!(world.scaled.is_empty(), "the number that is wanted now");
+    assert_eq!(world.lifecycle(), LifecycleState::Stable);
+}
+
+#[test]
+fn task_managers_of_a_cluster_that_is_not_up_are_left_as_they_are() {
+    let mut finished = stable(application("savepoint"), 1);
+    finished.job_is(JobStatusState::Finished);
+    finished.pass();
+    let mut upgraded = stable(application("savepoint"), 1);
+    upgraded.change(restart(1));
+    upgraded.round();
+    for mut world in [finished, upgraded] {
+        world.observed.task_managers = TaskManagersView::There(there(4));
+        world.round();
+        assert!(world.scaled.is_empty());
     }
 }
 
@@ -261,8 +338,8 @@ fn lost_task_managers_come_back_in_the_number_that_is_wanted_now() {
 #[test]
 fn somebody_elses_deployment_in_the_place_of_lost_task_managers_is_told() {
     let foreign = || TaskManagersView::There(TaskManagers { job_manager: None, ..there(1) });
-    let mut lost = World::stable(standalone(application("savepoint")));
-    has_no_task_managers(&mut lost, JobStatusState::Restarting);
+    let lost = World::stable(standalone(application("savepoint")));
+    assert!(lost.reads().task_managers, "the cache knows none");
     let mut scaled = World::stable(standalone(session()));
     scaled.change(replicas(3));
     scaled.round();
@@ -280,12 +357,11 @@ fn somebody_elses_deployment_in_the_place_of_lost_task_managers_is_told() {
 
 #[test]
 fn task_managers_that_nobody_needs_do_not_come_back() {
-    let mut world = World::stable(application("savepoint"));
-    has_no_task_managers(&mut world, JobStatusState::Restarting);
+    let world = World::stable(application("savepoint"));
     assert!(!world.reads().task_managers, "native: Flink makes them");
 
     let mut world = World::stable(standalone(application("savepoint")));
-    has_no_task_managers(&mut world, JobStatusState::Finished);
+    world.job_is(JobStatusState::Finished);
     world.observed.task_managers = TaskManagersView::Absent;
     world.pass();
     world.pass();
@@ -294,16 +370,17 @@ fn task_managers_that_nobody_needs_do_not_come_back() {
 
 #[test]
 fn session_clusters_may_be_without_task_managers() {
-    let mut world = World::stable(standalone(session()));
+    let mut world = stable(session(), 1);
     world.observed.task_managers = TaskManagersView::There(there(1));
     world.change(replicas(0));
     world.round();
     world.round();
     assert_eq!((world.scaled.as_slice(), world.created), ([0].as_slice(), 1));
     world.observed.task_managers = TaskManagersView::There(there(0));
-    has_no_task_managers(&mut world, JobStatusState::Running);
+    world.pass();
+    told(&mut world, Some(there(0)));
     world.pass();
     assert_eq!(world.lifecycle(), LifecycleState::Stable);
     assert_eq!(world.status().task_manager.unwrap().replicas, Some(0));
-    assert!(!world.reads().task_managers, "nobody looks for what is not wanted");
+    assert!(!world.reads().task_managers, "there is what is wanted");
 }

@@ -278,22 +278,12 @@ fn allow_non_restored_state_alone_restarts_nothing() {
 #[test]
 fn what_a_resumption_needs_is_read() {
     let mut world = World::stable(application("last-state"));
-    let reads = |world: &World| {
-        let context =
-            super::super::Context { now: world.now, defaults: &world.defaults, files: &world.files };
-        super::super::reads(
-            &world.resource,
-            world.observed.job_manager.as_ref(),
-            &world.observed.flink,
-            &context,
-        )
-    };
-    assert_eq!(reads(&world), super::super::Reads::default(), "a settled resource needs none");
+    assert_eq!(world.reads(), super::super::Reads::default(), "a settled resource needs none");
     // Cancelled by somebody: recorded as suspended, and the spec wants it to run.
     world.job_is(JobStatusState::Canceled);
     world.completed(2, "file:///cp/2");
     world.round();
-    assert!(reads(&world).ha && reads(&world).job_manager);
+    assert!(world.reads().ha && world.reads().job_manager);
     let world = suspended("savepoint", false);
-    assert_eq!(reads(&world), super::super::Reads::default(), "a suspended resource needs none");
+    assert_eq!(world.reads(), super::super::Reads::default(), "a suspended resource needs none");
 }

@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 use super::super::{Context, Reads, decide, reads};
 use crate::observed::{
     Checkpoints, CompletedCheckpoint, FailureCause, FlinkAnswer, FlinkView, HaJob, HaMetadata, IngressView,
-    JobManager, JobOverview, OperationResult,
+    JobManager, JobOverview, OperationResult, TaskManagers,
 };
 use crate::{Decision, Effect, EventRecord, FlinkRequest, Observed, Requeue};
 
 pub(super) struct World {
     pub(super) resource: FlinkDeployment,
     pub(super) observed: Observed,
+    /// What the cache knows of the TaskManager Deployment.
+    pub(super) known_task_managers: Option<TaskManagers>,
     pub(super) now: Timestamp,
     pub(super) defaults: OperatorDefaults,
     pub(super) files: OperatorFiles,
@@ -99,6 +101,7 @@ impl World {
         Self {
             resource: resource(spec.borrow()),
             observed: Observed { ha: Some(HaMetadata::default()), ..Observed::default() },
+            known_task_managers: None,
             now: Timestamp::from_second(1_000_000).unwrap(),
             defaults: OperatorDefaults::default(),
             files: OperatorFiles::default(),
@@ -154,7 +157,7 @@ impl World {
     /// What is read before the next decision.
     pub(super) fn reads(&self) -> Reads {
         let context = Context { now: self.now, defaults: &self.defaults, files: &self.files };
-        reads(&self.resource, self.observed.job_manager.as_ref(), &self.observed.flink, &context)
+        reads(&self.resource, self.observed.job_manager.as_ref(), self.known_task_managers.as_ref(), &context)
     }
 
     /// One pass: as many rounds as the decisions ask for.

@@ -173,7 +173,7 @@ async fn kill(space: &Space, name: &str, mode: Mode, moment: Moment, n: u64) -> 
 }
 
 /// Kills the leader as soon as there is one in pods whose uid fits.
-async fn killed(space: &Space, name: &str, fits: impl Fn(&str) -> bool) -> Result<()> {
+pub(super) async fn killed(space: &Space, name: &str, fits: impl Fn(&str) -> bool) -> Result<()> {
     let found: JobManager = space
         .until_every(CLOSELY, &format!("{name} has a JobManager"), TO_STABLE, async || {
             Ok(match leader::find(space, name, &fits).await? {

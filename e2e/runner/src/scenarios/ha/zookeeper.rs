@@ -7,20 +7,34 @@ use super::super::expectations::{event, is_stable, nothing_left, stable};
 use super::super::ledger::{Ledger, goes_on};
 use super::super::space::{Space, TO_STABLE};
 use super::super::specs::Flink;
+use super::super::standalone::standalone;
 use super::super::stateful::{Mode, suspended_and_resumed, upgraded};
+use super::kills::killed;
 use super::{Store, with_ha};
 use crate::kubernetes::{Kind, text};
 
 pub(in super::super) async fn on_1_20(space: &Space) -> Result<()> {
-    lives(space, Flink::V1_20).await
+    lives(space, with_zookeeper(space, Flink::V1_20)?).await
 }
 
 pub(in super::super) async fn on_2_2(space: &Space) -> Result<()> {
-    lives(space, Flink::V2_2).await
+    lives(space, with_zookeeper(space, Flink::V2_2)?).await
 }
 
-async fn lives(space: &Space, flink: Flink) -> Result<()> {
-    space.create(with_ha(space, "app", flink, Mode::LastState, Store::ZooKeeper, 1)?).await?;
+pub(in super::super) async fn standalone_on_1_20(space: &Space) -> Result<()> {
+    lives(space, standalone(with_zookeeper(space, Flink::V1_20)?)).await
+}
+
+pub(in super::super) async fn standalone_on_2_2(space: &Space) -> Result<()> {
+    lives(space, standalone(with_zookeeper(space, Flink::V2_2)?)).await
+}
+
+fn with_zookeeper(space: &Space, flink: Flink) -> Result<Value> {
+    with_ha(space, "app", flink, Mode::LastState, Store::ZooKeeper, 1)
+}
+
+async fn lives(space: &Space, deployment: Value) -> Result<()> {
+    space.create(deployment).await?;
     stable(space, "app").await?;
     goes_on(space, "app", 1, 0, 0).await?;
     // Two upgrades: from its checkpoint, and with a savepoint.
@@ -31,6 +45,7 @@ async fn lives(space: &Space, flink: Flink) -> Result<()> {
     space.change("app", json!({"job": {"upgradeMode": "last-state"}})).await?;
     suspended_and_resumed(space, "app", 4).await?;
     recovered(space, 5).await?;
+    restarted(space, 6).await?;
     space.cluster.delete(Kind::FlinkDeployment, &space.name, "app").await?;
     nothing_left(space, "app", &[]).await?;
     says_what_stays(space).await
@@ -44,6 +59,15 @@ async fn recovered(space: &Space, runs: u64) -> Result<()> {
     event(space, "app", "Warning", &["RecoverDeployment"]).await?;
     space.until_deployment("app", "is stable again", TO_STABLE, is_stable).await?;
     goes_on(space, "app", runs + 1, runs, counted).await?;
+    Ok(())
+}
+
+/// The JobManager's process is killed: Kubernetes starts another one in the same pod, which finds its job in ZooKeeper.
+async fn restarted(space: &Space, runs: u64) -> Result<()> {
+    let counted = Ledger::read(space, "app")?.number("completed")?;
+    killed(space, "app", |_| true).await?;
+    goes_on(space, "app", runs + 1, runs, counted).await?;
+    stable(space, "app").await?;
     Ok(())
 }
 
