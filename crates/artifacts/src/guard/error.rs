@@ -39,6 +39,18 @@ pub(crate) fn refused<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refuse
     causes(error).find_map(|cause| cause.downcast_ref::<Refused>())
 }
 
+/// What is wrong with a server's certificate, if that is why.
+pub(crate) fn untrusted(error: &(dyn Error + 'static)) -> Option<String> {
+    let reason = causes(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+            Some("its certificate is signed by nobody whom the operator trusts".to_owned())
+        }
+        rustls::Error::InvalidCertificate(reason) => Some(format!("its certificate is not valid: {reason}")),
+        _ => None,
+    })?;
+    Some(format!("{reason}. See {} of the operator", keys::TRUSTED_CERTIFICATES))
+}
+
 /// What happened, in a few words: the innermost cause, without URLs.
 pub(crate) fn explain(error: &(dyn Error + 'static)) -> String {
     let timed_out = causes(error).any(|cause| {

@@ -19,7 +19,7 @@ use lifecycle::validate::{ArtifactSettings, ChosenBy};
 use reqwest::Url;
 
 pub(crate) use connector::Connector;
-pub(crate) use error::{Refused, explain, refused};
+pub(crate) use error::{Refused, explain, refused, untrusted};
 pub(crate) use redirects::{Hops, Request, Unanswered};
 pub use resolver::{Lookup, SystemLookup};
 

@@ -4,8 +4,7 @@ use http::header::{HeaderMap, IF_NONE_MATCH, LOCATION};
 use lifecycle::validate::ChosenBy;
 use reqwest::{Response, Url};
 
-use super::{Guard, Reach, refused};
-use crate::guard::explain;
+use super::{Guard, Reach, explain, refused, untrusted};
 
 /// More than any server needs.
 const MOST_HOPS: usize = 10;
@@ -88,10 +87,14 @@ impl Guard {
         if let Some(known) = known {
             request = request.header(IF_NONE_MATCH, known);
         }
-        request.send().await.map_err(|error| match refused(&error) {
-            Some(refused) => Unanswered::NeedsUser(refused.to_string()),
-            None if error.is_builder() => Unanswered::NeedsUser(explain(&error)),
-            None => Unanswered::Passing(format!("{}: {}", host(url), explain(&error))),
+        request.send().await.map_err(|error| {
+            if let Some(refused) = refused(&error) {
+                Unanswered::NeedsUser(refused.to_string())
+            } else if let Some(reason) = untrusted(&error) {
+                Unanswered::NeedsUser(format!("{}: {reason}", host(url)))
+            } else {
+                Unanswered::Passing(format!("{}: {}", host(url), explain(&error)))
+            }
         })
     }
 }

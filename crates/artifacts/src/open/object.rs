@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, Error, GetOptions, ObjectStore, RetryConfig};
 
 use super::{Body, Failure, Opened, stores, strong};
-use crate::guard::{Connector, Guard, explain, refused};
+use crate::guard::{Connector, Guard, explain, refused, untrusted};
 use crate::options::ArtifactOptions;
 use crate::plan::Object;
 
@@ -53,6 +53,9 @@ fn retries(options: &ArtifactOptions) -> RetryConfig {
 fn failure(error: &Error) -> Failure {
     if let Some(refused) = refused(error) {
         return Failure::needs_user(refused.to_string());
+    }
+    if let Some(reason) = untrusted(error) {
+        return Failure::needs_user(reason);
     }
     let text = chain(error);
     let code = code(&text);
