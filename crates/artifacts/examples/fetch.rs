@@ -54,7 +54,7 @@ async fn run() -> Result<String, String> {
         let JarFile::Path { name, path } = &artifact.jar else { return Err("no file".to_owned()) };
         let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
         let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
-        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = digest.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         last = format!("{name} {} {hex} {}", bytes.len(), path.display());
     }
     Ok(last)

@@ -12,7 +12,7 @@ use object_store::client::{
 };
 use reqwest::Url;
 
-use super::{Guard, Reach, refused};
+use super::{Guard, Reach, explain, refused};
 
 /// Most bytes of a request of ours: tokens and signatures.
 const LARGEST_REQUEST: usize = 1 << 20;
@@ -60,10 +60,21 @@ impl HttpService for Connector {
         let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = parts.headers;
         *request.body_mut() = Some(body.into());
-        let response = client.execute(request).await.map_err(failed)?;
+        let sent = client.execute(request).await;
+        let response = sent.map_err(|error| if vouches { no_credentials(error) } else { failed(error) })?;
         let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(failed))))
     }
+}
+
+/// Nobody vouches for the operator's pod.
+#[derive(Debug, thiserror::Error)]
+#[error("the operator's pod has no credentials of its own: {0}")]
+pub(crate) struct NoCredentials(String);
+
+/// Elsewhere than in a cloud there is nobody to ask: it is not worth another try.
+fn no_credentials(error: reqwest::Error) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, NoCredentials(explain(&error.without_url())))
 }
 
 /// Which failures are worth another try.

@@ -36,7 +36,12 @@ fn reason(refusal: Refusal) -> String {
 
 /// The refusal behind an error, if that is why.
 pub(crate) fn refused<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refused> {
-    causes(error).find_map(|cause| cause.downcast_ref::<Refused>())
+    cause(error)
+}
+
+/// The error of a kind behind an error.
+pub(crate) fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    causes(error).find_map(|cause| cause.downcast_ref::<E>())
 }
 
 /// What is wrong with a server's certificate, if that is why.

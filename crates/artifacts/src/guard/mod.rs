@@ -18,8 +18,8 @@ use std::time::Duration;
 use lifecycle::validate::{ArtifactSettings, ChosenBy};
 use reqwest::Url;
 
-pub(crate) use connector::Connector;
-pub(crate) use error::{Refused, explain, refused, untrusted};
+pub(crate) use connector::{Connector, NoCredentials};
+pub(crate) use error::{Refused, cause, explain, refused, untrusted};
 pub(crate) use redirects::{Hops, Request, Unanswered};
 pub use resolver::{Lookup, SystemLookup};
 
@@ -27,8 +27,10 @@ use resolver::Resolver;
 
 /// Limit for establishing a connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for who hands out the pod's credentials: it is on the same machine, or not there.
+const VOUCHING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a server may be silent in the middle of an answer.
-pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+pub(crate) const SILENCE: Duration = Duration::from_mins(1);
 
 /// Whom a connection may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl Guard {
         let settings = Arc::new(settings.clone());
         let tls = tls::config(trusted)?;
         let client = |reach: Reach| {
+            let patience = if reach == Reach::Credentials { VOUCHING_TIMEOUT } else { CONNECT_TIMEOUT };
             let resolver = Resolver { settings: settings.clone(), reach, lookup: lookup.clone() };
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
@@ -70,7 +73,7 @@ impl Guard {
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT)
+                .connect_timeout(patience)
                 .read_timeout(SILENCE)
                 .pool_idle_timeout(Duration::from_secs(30))
                 .pool_max_idle_per_host(2)

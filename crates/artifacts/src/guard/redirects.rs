@@ -1,7 +1,9 @@
 //! Redirects, followed by hand: each hop is judged like the first one.
 
-use http::header::{HeaderMap, IF_NONE_MATCH, LOCATION};
+use std::time::Duration;
+
 use lifecycle::validate::ChosenBy;
+use reqwest::header::{HeaderMap, IF_NONE_MATCH, LOCATION};
 use reqwest::{Response, Url};
 
 use super::{Guard, Reach, explain, refused, untrusted};
@@ -46,9 +48,10 @@ impl Guard {
         let mut url = request.url.clone();
         for _ in 0..=MOST_HOPS {
             let mut response = self.hop(&url, &headers, known, chosen_by).await?;
-            let Some(location) = redirect(&response) else { return Ok(response) };
-            let next = location.and_then(|location| url.join(&location).ok()).filter(Url::has_host);
-            let Some(mut next) = next else {
+            if !is_redirect(&response) {
+                return Ok(response);
+            }
+            let Some(mut next) = location(&response, &url) else {
                 return Err(Unanswered::NeedsUser(format!(
                     "{} answers with a redirect ({}) to no usable place",
                     host(&url),
@@ -67,7 +70,7 @@ impl Guard {
                 }
             }
             // A short answer is read so that the connection can be used again.
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(100), response.chunk()).await;
+            let _ = tokio::time::timeout(Duration::from_millis(100), response.chunk()).await;
             url = next;
         }
         Err(Unanswered::NeedsUser(format!("{} redirects more than {MOST_HOPS} times", host(request.url))))
@@ -99,13 +102,15 @@ impl Guard {
     }
 }
 
-/// `Some(None)`: a redirect to nowhere.
-fn redirect(response: &Response) -> Option<Option<String>> {
-    let redirects = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    redirects.then(|| {
-        let location = response.headers().get(LOCATION)?;
-        String::from_utf8(location.as_bytes().to_vec()).ok()
-    })
+/// An answer that is only a sign to somewhere else.
+fn is_redirect(response: &Response) -> bool {
+    matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn location(response: &Response, from: &Url) -> Option<Url> {
+    let location = response.headers().get(LOCATION)?;
+    let text = str::from_utf8(location.as_bytes()).ok()?;
+    from.join(text).ok().filter(Url::has_host)
 }
 
 fn allow_scheme(from: &Url, to: &Url, hops: Hops) -> Result<(), Unanswered> {

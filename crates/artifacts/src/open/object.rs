@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, Error, GetOptions, ObjectStore, RetryConfig};
 
 use super::{Body, Failure, Opened, stores, strong};
-use crate::guard::{Connector, Guard, explain, refused, untrusted};
+use crate::guard::{Connector, Guard, NoCredentials, cause, explain, refused, untrusted};
 use crate::options::ArtifactOptions;
 use crate::plan::Object;
 
@@ -56,6 +56,9 @@ fn failure(error: &Error) -> Failure {
     }
     if let Some(reason) = untrusted(error) {
         return Failure::needs_user(reason);
+    }
+    if let Some(reason) = cause::<NoCredentials>(error) {
+        return Failure { forbidden: true, ..Failure::passing(reason.to_string()) };
     }
     let text = chain(error);
     let code = code(&text);

@@ -70,18 +70,13 @@ pub(super) fn find(uri: &JarUri, layers: Layers<'_>) -> Found {
     };
 
     let configured = options.get(&["account.endpoint"]);
-    let (endpoint, chosen_by) = match configured {
-        Some(endpoint) => {
-            (endpoint_url(endpoint.text, true)?.as_str().trim_end_matches('/').to_owned(), endpoint.by)
-        }
-        None => {
-            let service = domain.strip_prefix("dfs.").or_else(|| domain.strip_prefix("blob."));
-            let azures = service.is_some_and(|service| AZURES.contains(&service));
-            (
-                format!("https://{}", options.blob_host),
-                if azures { ChosenBy::Operator } else { ChosenBy::Job },
-            )
-        }
+    let (endpoint, chosen_by) = if let Some(endpoint) = configured {
+        (endpoint_url(endpoint.text, true)?.as_str().trim_end_matches('/').to_owned(), endpoint.by)
+    } else {
+        let service = domain.strip_prefix("dfs.").or_else(|| domain.strip_prefix("blob."));
+        let azures = service.is_some_and(|service| AZURES.contains(&service));
+        let by = if azures { ChosenBy::Operator } else { ChosenBy::Job };
+        (format!("https://{}", options.blob_host), by)
     };
     let (found, by) = credentials(&options)?;
     let withheld = by == ChosenBy::Operator && chosen_by == ChosenBy::Job;
@@ -174,12 +169,12 @@ fn client(options: &Options<'_>) -> Result<(AzureCredentials, ChosenBy), Artifac
              login.microsoftonline.com, or have the endpoint set in the operator's configuration."
         )));
     }
-    let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+    let end = url.port().map_or(String::new(), |port| format!(":{port}"));
     let client = AzureCredentials::Client {
         id: id.text.to_owned(),
         secret: secret.text.to_owned(),
         tenant,
-        authority: format!("https://{host}{port}"),
+        authority: format!("https://{host}{end}"),
     };
     Ok((client, owner([id, secret])))
 }

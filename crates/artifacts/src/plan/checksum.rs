@@ -43,8 +43,7 @@ impl Checksum {
             Self::Sha256(_) => "sha256",
             Self::Sha512(_) => "sha512",
         };
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{name}:{hex}")
+        digest.iter().fold(format!("{name}:"), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// The expected bytes.

@@ -131,7 +131,7 @@ fn login(
     {
         match layers.get(key) {
             Some(setting) if setting.by == ChosenBy::Job || trusted => {
-                pairs.push((parameter, setting.text.to_owned()))
+                pairs.push((parameter, setting.text.to_owned()));
             }
             Some(_) => withheld = true,
             None => {}

@@ -1,8 +1,11 @@
 //! `http` and `https`.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use engine::ports::ArtifactError;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use lifecycle::validate::{ArtifactSettings, ChosenBy};
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use super::{Found, JarUri, Source};
@@ -123,67 +126,10 @@ fn map(layers: Layers<'_>, setting: Setting<'_>) -> Result<Vec<(String, String)>
 }
 
 fn basic(username: &str, password: &str) -> Vec<u8> {
-    let pair = format!("{username}:{password}");
-    format!("Basic {}", base64(pair.as_bytes())).into_bytes()
+    format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))).into_bytes()
 }
 
-/// RFC 4648 with padding: the one place that needs it.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |position: usize| u32::from(chunk.get(position).copied().unwrap_or(0));
-        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for position in 0..4 {
-            let digit = usize::try_from(group >> (18 - 6 * position) & 63).unwrap_or(0);
-            text.push(if position <= chunk.len() { char::from(DIGITS[digit]) } else { '=' });
-        }
-    }
-    text
-}
-
-/// `%40` is `@`; what is no such code stays.
+/// `%40` is `@`.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let code =
-            after.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
-        match (first, code) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{base64, decoded};
-
-    #[test]
-    fn base64_as_in_rfc_4648() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
-    }
-
-    #[test]
-    fn percent_codes() {
-        assert_eq!(decoded("a%40b%2"), "a@b%2");
-    }
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

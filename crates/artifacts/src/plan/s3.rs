@@ -52,11 +52,11 @@ pub(super) fn find(uri: &JarUri, layers: Layers<'_>) -> Found {
         .is_none_or(|s| !s.text.eq_ignore_ascii_case("false"));
     let endpoint = options.get(&["endpoint"]);
     let url = endpoint.map(|endpoint| endpoint_url(endpoint.text, secure)).transpose()?;
-    let aws_region = url.as_ref().map(amazons_region);
+    let amazons = url.as_ref().and_then(amazons_region);
     let region = options
         .get(&["endpoint.region", "endpoint-region", "region"])
         .map(|setting| setting.text.to_owned())
-        .or_else(|| aws_region.clone().flatten())
+        .or_else(|| amazons.clone())
         .unwrap_or_else(|| "us-east-1".to_owned());
     if !is_name(&region) || region.contains('.') {
         return Err(needs_user(format!(
@@ -64,9 +64,9 @@ pub(super) fn find(uri: &JarUri, layers: Layers<'_>) -> Found {
             region.escape_debug()
         )));
     }
-    let chosen_by = match (&endpoint, &aws_region) {
-        (Some(endpoint), Some(None)) => endpoint.by,
-        _ => ChosenBy::Operator,
+    let chosen_by = match endpoint {
+        Some(endpoint) if amazons.is_none() => endpoint.by,
+        Some(_) | None => ChosenBy::Operator,
     };
     let path_style = options
         .get(&["path.style.access", "path-style-access"])
@@ -156,8 +156,7 @@ pub(super) fn place(url: Option<Url>, bucket: &str, region: &str, path_style: bo
     Endpoint { url: url.replacen("://", &format!("://{bucket}."), 1), virtual_hosted: true }
 }
 
-/// The region of an endpoint of Amazon, of whose names others cannot have one: `s3.REGION.amazonaws.com`. `Some("")` is
-/// the endpoint without region.
+/// The region of an endpoint of Amazon, of whose names others cannot have one: `s3.REGION.amazonaws.com`.
 fn amazons_region(url: &Url) -> Option<String> {
     if url.scheme() != "https" || url.port().is_some() {
         return None;
