@@ -1,10 +1,12 @@
 //! Alibaba Cloud's OSS, through the protocol of S3, which it speaks at hosts of its own
 //! (<https://help.aliyun.com/en/oss/developer-reference/use-aws-sdks-to-access-oss>).
 
+use engine::ports::ArtifactError;
 use lifecycle::validate::ChosenBy;
 use reqwest::Url;
 
 use super::s3::{endpoint_url, place};
+use super::uri::is_name;
 use super::{Found, JarUri, Object, S3Bucket, S3Credentials, Source, Store};
 use crate::error::needs_user;
 use crate::layers::{Layers, owner};
@@ -24,13 +26,19 @@ pub(super) fn find(uri: &JarUri, layers: Layers<'_>, options: &ArtifactOptions) 
             let own = format!("https://s3.oss-{region}.aliyuncs.com");
             (endpoint_url(&own, true)?, region.trim_end_matches("-internal").to_owned(), ChosenBy::Operator)
         }
-        None => (url, "oss".to_owned(), endpoint.by),
+        None => (url, region(layers)?, endpoint.by),
     };
     let endpoint = place(Some(url), &bucket, &region, false);
     let (credentials, withheld) = credentials(layers, options, chosen_by);
     let host = super::host_of(&endpoint.url);
     let store = Store::S3(S3Bucket { name: bucket, region, endpoint, credentials });
     Ok((Source::Object(Object { store, key: uri.key()?, host, chosen_by }), withheld))
+}
+
+/// Of a server that speaks like S3 and is not Alibaba's.
+fn region(layers: Layers<'_>) -> Result<String, ArtifactError> {
+    let region = layers.get("fs.oss.region").map_or("us-east-1", |setting| setting.text);
+    if is_name(region) { Ok(region.to_owned()) } else { Err(needs_user("fs.oss.region is no region.")) }
 }
 
 fn credentials(layers: Layers<'_>, options: &ArtifactOptions, place: ChosenBy) -> (S3Credentials, bool) {
