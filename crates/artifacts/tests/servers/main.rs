@@ -5,3 +5,4 @@
 mod hostile;
 mod keeping;
 mod support;
+mod tls;
