@@ -50,6 +50,10 @@ impl Cache {
         inner.uses += 1;
         let now = inner.uses;
         let entry = inner.entries.get_mut(plan)?;
+        if !entry.jar.file.path().is_file() {
+            inner.entries.remove(plan);
+            return None;
+        }
         entry.used = now;
         Some(Kept { jar: entry.jar.clone(), tag: entry.tag.clone() })
     }

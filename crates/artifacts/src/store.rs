@@ -82,6 +82,7 @@ impl ArtifactStore {
         let mut workspace = self.workspace.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, workspace)) = &*workspace
             && *of == base
+            && workspace.exists()
         {
             return Ok(workspace.clone());
         }

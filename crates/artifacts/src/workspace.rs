@@ -15,6 +15,7 @@ use crate::keys;
 pub(crate) const PRIVATE: &str = "fetched-";
 /// Locked as long as the process lives that a folder belongs to.
 const LOCK: &str = "lock";
+static NEXT_FOLDER: AtomicU64 = AtomicU64::new(0);
 
 /// A folder of this process below `base.dir`. It goes with its last file.
 #[derive(Debug)]
@@ -34,7 +35,9 @@ impl Workspace {
     fn try_open(base: &Path) -> io::Result<Self> {
         fs::create_dir_all(base)?;
         remove_leftovers(base);
-        for number in 0_u64.. {
+        loop {
+            // No name is used twice: an earlier folder of this process may still be about to go.
+            let number = NEXT_FOLDER.fetch_add(1, Ordering::Relaxed);
             let folder = base.join(format!("{PRIVATE}{}-{number}", std::process::id()));
             match fs::create_dir(&folder) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
@@ -47,13 +50,17 @@ impl Workspace {
                 return Ok(Self { folder, next: AtomicU64::new(0), _lock: lock });
             }
         }
-        Err(ErrorKind::AlreadyExists.into())
     }
 
     /// A file that does not exist yet, and will not any more when it is dropped.
     pub(crate) fn new_file(self: &Arc<Self>) -> OwnedPath {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         OwnedPath { path: self.folder.join(format!("{number}.jar")), workspace: self.clone() }
+    }
+
+    /// Whether the folder is still there: who cleans up temporary folders may have taken it.
+    pub(crate) fn exists(&self) -> bool {
+        self.folder.is_dir()
     }
 
     fn base(&self) -> &Path {
@@ -63,8 +70,11 @@ impl Workspace {
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::warn!(folder = %self.folder.display(), %error, "fetched jars were not removed");
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(folder = %self.folder.display(), %error, "fetched jars were not removed");
+            }
+            Ok(()) | Err(_) => {}
         }
     }
 }

@@ -272,6 +272,19 @@ async fn a_folder_that_cannot_be_made_is_named_and_made_later() {
 }
 
 #[tokio::test]
+async fn a_folder_that_somebody_has_removed_is_made_again() {
+    let server = tagged("\"one\"", 1000).await;
+    let folder = Folder::new();
+    let store = store(options(&folder));
+    let wanted = request(&server.url("/a.jar"), &[]);
+    store.fetch(&wanted).await.unwrap();
+    for entry in std::fs::read_dir(&folder.0).unwrap() {
+        std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    assert!(path(&store.fetch(&wanted).await.unwrap()).exists());
+}
+
+#[tokio::test]
 async fn files_of_the_operator() {
     let folder = Folder::new();
     let (allowed, other) = (folder.0.join("allowed"), folder.0.join("other"));

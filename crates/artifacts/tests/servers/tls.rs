@@ -76,9 +76,14 @@ async fn authorities_of_the_operator_are_believed_and_names_are_compared() {
 
 #[tokio::test]
 async fn a_server_that_does_not_speak_tls() {
-    let plain = crate::support::Server::start(|_| crate::support::answer("200 OK", "", b"")).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    });
     let folder = Folder::new();
-    let wanted = request(&format!("https://jars.test:{}/a.jar", plain.port), &[]);
+    let wanted = request(&format!("https://jars.test:{port}/a.jar"), &[]);
     let error = error(&store(options(&folder)), &wanted).await;
     assert!(!error.needs_user && error.message.contains("no connection"), "{error}");
 }
