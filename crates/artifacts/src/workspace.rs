@@ -147,3 +147,23 @@ fn disk_error(base: &Path, error: &io::Error) -> ArtifactError {
         _ => passing(format!("The operator cannot keep jars in {base}: {error}.")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_disk_can_say() {
+        for (kind, needs_user, part) in [
+            (ErrorKind::StorageFull, false, "disk is full"),
+            (ErrorKind::QuotaExceeded, false, "disk is full"),
+            (ErrorKind::PermissionDenied, true, "Mount a writable volume"),
+            (ErrorKind::ReadOnlyFilesystem, true, "Mount a writable volume"),
+            (ErrorKind::Interrupted, false, "cannot keep jars"),
+        ] {
+            let error = disk_error(Path::new("/jars"), &kind.into());
+            assert!(error.message.contains(part) && error.message.contains("/jars"), "{error}");
+            assert_eq!(error.needs_user, needs_user, "{error}");
+        }
+    }
+}
