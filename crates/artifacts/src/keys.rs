@@ -7,6 +7,7 @@ pub(crate) const DISALLOW_RESTRICTED_HOSTS: &str =
     "kubernetes.operator.user.artifacts.disallow-restricted-hosts";
 pub(crate) const ALLOWED_HOSTS: &str = "kubernetes.operator.user.artifacts.allowed-hosts";
 pub(crate) const ALLOWED_HOSTS_ONLY: &str = "kubernetes.operator.user.artifacts.allowed-hosts-only";
+pub(crate) const CREDENTIALS_HOSTS: &str = "kubernetes.operator.user.artifacts.credentials-hosts";
 pub(crate) const DENIED_HOSTS: &str = "kubernetes.operator.user.artifacts.denied-hosts";
 pub(crate) const MAX_SIZE: &str = "kubernetes.operator.user.artifacts.max-size";
 pub(crate) const TIMEOUT: &str = "kubernetes.operator.user.artifacts.timeout";

@@ -22,6 +22,9 @@ pub struct ArtifactOptions {
     pub base_dir: PathBuf,
     /// Schemes, hosts and addresses that may be used.
     pub settings: ArtifactSettings,
+    /// `credentials-hosts`, default none: servers to which credentials in the operator's configuration go, although a job
+    /// has named them. (A list of its own: whoever allows a network does not trust everybody in it.)
+    pub credentials_hosts: HostList,
     /// `max-size`, default 1 GiB: bytes of the largest jar.
     pub max_size: u64,
     /// `timeout`, default 10 min: for the whole of one fetch. The wait for its turn is limited by the same time.
@@ -62,6 +65,7 @@ impl ArtifactOptions {
         Ok(Self {
             base_dir,
             settings: settings(operator)?,
+            credentials_hosts: hosts(operator, keys::CREDENTIALS_HOSTS)?,
             max_size: size(keys::MAX_SIZE, GIBIBYTE)?,
             timeout: operator.duration(keys::TIMEOUT)?.unwrap_or(Duration::from_mins(10)),
             concurrency: count(operator, keys::CONCURRENCY, 8)?,
@@ -72,6 +76,13 @@ impl ArtifactOptions {
             operator: operator.clone(),
             environment: BTreeMap::new(),
         })
+    }
+
+    /// Whether credentials in the operator's configuration may go to a host that a job has named.
+    pub(crate) fn trusts(&self, host: &str) -> bool {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+        self.credentials_hosts.has_name(host)
+            || address.is_ok_and(|address| self.credentials_hosts.has_address(address))
     }
 
     /// Takes the credentials of the pod from the environment of this process.
@@ -95,6 +106,7 @@ impl Default for ArtifactOptions {
         Self {
             base_dir: PathBuf::from("/opt/flink/artifacts"),
             settings: ArtifactSettings::default(),
+            credentials_hosts: HostList::default(),
             max_size: GIBIBYTE,
             timeout: Duration::from_mins(10),
             concurrency: 8,
@@ -184,6 +196,7 @@ mod tests {
             (keys::ALLOWED_HOSTS, "jars.internal;10.0.0.0/8"),
             (keys::ALLOWED_HOSTS_ONLY, "true"),
             (keys::DENIED_HOSTS, "10.0.0.1"),
+            (keys::CREDENTIALS_HOSTS, "jars.internal"),
             (keys::MAX_SIZE, "300 mb"),
             (keys::TIMEOUT, "90 s"),
             (keys::CONCURRENCY, "3"),
@@ -195,6 +208,7 @@ mod tests {
         assert_eq!(options.settings.allowed_schemes, ["https", "s3", "GS"]);
         assert!(!options.settings.disallow_restricted_hosts && options.settings.allowed_hosts_only);
         assert!(options.settings.allowed_hosts.has_name("jars.internal"));
+        assert!(options.credentials_hosts.has_name("jars.internal"));
         assert!(options.settings.denied_hosts.has_address([10, 0, 0, 1].into()));
         assert_eq!((options.max_size, options.timeout), (300 << 20, Duration::from_secs(90)));
         assert_eq!((options.concurrency, options.concurrency_per_host, options.cache_size), (3, 2, 0));

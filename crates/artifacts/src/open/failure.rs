@@ -49,10 +49,18 @@ pub(crate) fn because(plan: &Plan, failure: Failure) -> ArtifactError {
         message.push_str(credentials_hint(&plan.source));
     }
     if forbidden && plan.withheld {
+        let remedy = match plan.source {
+            Source::Object(_) => "have the endpoint set there, too",
+            Source::Http(_) | Source::Hdfs(_) | Source::File(_) => {
+                "have it added to kubernetes.operator.user.artifacts.credentials-hosts"
+            }
+        };
         message.push_str(
-            " The operator's own credentials were not used, because its configuration does not name this server: see \
-             kubernetes.operator.user.artifacts.allowed-hosts.",
+            " The operator's own credentials were not used, because its configuration does not name this server: give \
+             the job its own, or ",
         );
+        message.push_str(remedy);
+        message.push('.');
     }
     ArtifactError { message, needs_user }
 }

@@ -1,6 +1,6 @@
 //! HDFS, through the REST API that every NameNode has: `webhdfs`, `swebhdfs` (with TLS), and `hdfs` by the same way.
 
-use lifecycle::validate::{ArtifactSettings, ChosenBy};
+use lifecycle::validate::ChosenBy;
 use reqwest::Url;
 
 use super::{Found, JarUri, Source};
@@ -38,7 +38,7 @@ pub(super) fn find(uri: &JarUri, layers: Layers<'_>, options: &ArtifactOptions) 
             uri_chosen_by,
         )
     };
-    let (login, withheld) = login(layers, chosen_by, &addresses, &options.settings);
+    let (login, withheld) = login(layers, chosen_by, &addresses, options);
     let scheme = if secure { "https" } else { "http" };
     let url = |address: &String| {
         let mut url = Url::parse(&format!("{scheme}://{address}/"))
@@ -118,12 +118,12 @@ fn login(
     layers: Layers<'_>,
     place: ChosenBy,
     addresses: &[String],
-    settings: &ArtifactSettings,
+    options: &ArtifactOptions,
 ) -> (Vec<(&'static str, String)>, bool) {
-    let listed = addresses.iter().all(|address| {
-        settings.allowed_hosts.has_name(address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host))
-    });
-    let trusted = place == ChosenBy::Operator || listed;
+    let host =
+        |address: &str| address.rsplit_once(':').map_or(address.to_owned(), |(host, _)| host.to_owned());
+    let trusted =
+        place == ChosenBy::Operator || addresses.iter().all(|address| options.trusts(&host(address)));
     let mut pairs = Vec::new();
     let mut withheld = false;
     for (key, parameter) in

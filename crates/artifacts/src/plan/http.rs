@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use engine::ports::ArtifactError;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use lifecycle::validate::{ArtifactSettings, ChosenBy};
+use lifecycle::validate::ChosenBy;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
@@ -42,9 +42,9 @@ pub(super) fn find(text: &str, uri: &JarUri, layers: Layers<'_>, options: &Artif
     }
     let mut url = Url::parse(text).map_err(|error| uri.unusable(&error.to_string()))?;
     let mut credentials = Credentials::default();
-    let trusted = is_listed(&url, &options.settings);
+    let trusted = options.trusts(url.host_str().unwrap_or_default());
     if let Some(headers) = layers.get(keys::HTTP_HEADER) {
-        for (name, value) in map(layers, headers)? {
+        for (name, value) in map(layers)? {
             credentials.header(&name, value.into_bytes(), headers.by, trusted)?;
         }
     }
@@ -69,14 +69,6 @@ pub(super) fn find(text: &str, uri: &JarUri, layers: Layers<'_>, options: &Artif
     }
     url.set_fragment(None);
     Ok((Source::Http(HttpFile { url, headers: credentials.headers }), credentials.withheld))
-}
-
-/// Whether the operator's configuration names the host, so that it may have the operator's credentials.
-fn is_listed(url: &Url, settings: &ArtifactSettings) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-    settings.allowed_hosts.has_name(host)
-        || address.is_ok_and(|address| settings.allowed_hosts.has_address(address))
 }
 
 #[derive(Default)]
@@ -116,8 +108,7 @@ impl Credentials {
 }
 
 /// A map `name:value,name:value`, of which Flink knows the quoting.
-fn map(layers: Layers<'_>, setting: Setting<'_>) -> Result<Vec<(String, String)>, ArtifactError> {
-    debug_assert_eq!(layers.effective.text(keys::HTTP_HEADER).map(str::trim), Some(setting.text));
+fn map(layers: Layers<'_>) -> Result<Vec<(String, String)>, ArtifactError> {
     match layers.effective.map(keys::HTTP_HEADER) {
         Ok(map) => Ok(map.unwrap_or_default().into_iter().collect()),
         // The text may be a secret, which the error of the configuration would show.

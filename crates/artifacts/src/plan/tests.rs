@@ -16,11 +16,11 @@ fn try_plan(uri: &str, job: &[(&str, &str)], operator: &[(&str, &str)]) -> Resul
     configuration.overlay(&job.iter().copied().collect());
     let settings = ArtifactSettings {
         allowed_schemes: SCHEMES.map(str::to_owned).to_vec(),
-        allowed_hosts: HostList::parse(&["jars.internal"]).unwrap(),
         ..ArtifactSettings::default()
     };
     let operator = operator.iter().copied().collect();
-    let options = ArtifactOptions { settings, operator, ..ArtifactOptions::default() };
+    let credentials_hosts = HostList::parse(&["jars.internal", "10.0.0.7"]).unwrap();
+    let options = ArtifactOptions { settings, credentials_hosts, operator, ..ArtifactOptions::default() };
     Plan::new(&ArtifactRequest { uri: uri.to_owned(), configuration }, &options)
 }
 
@@ -156,8 +156,10 @@ fn http_credentials_of_the_operator_go_only_where_it_says() {
     let operator = [("kubernetes.operator.user.artifacts.http.bearer-token", "secret")];
     let elsewhere = plan("https://evil.example.com/b.jar", &[], &operator);
     assert!(headers(&elsewhere).is_empty() && elsewhere.withheld);
-    let named = plan("https://jars.internal/b.jar", &[], &operator);
-    assert!(headers(&named).len() == 1 && !named.withheld);
+    for named in ["https://jars.internal/b.jar", "https://10.0.0.7/b.jar"] {
+        let named = plan(named, &[], &operator);
+        assert!(headers(&named).len() == 1 && !named.withheld);
+    }
 }
 
 #[test]
@@ -417,6 +419,10 @@ fn hdfs() {
     assert_eq!(
         urls("hdfs://evil/a.jar", &[], &operators),
         one("http://evil:9870/webhdfs/v1/a.jar?op=OPEN", job)
+    );
+    assert_eq!(
+        urls("webhdfs://jars.internal/a.jar", &[], &operators),
+        one("http://jars.internal:9870/webhdfs/v1/a.jar?op=OPEN&delegation=secret", job)
     );
     let ha = [
         ("flink.hadoop.dfs.ha.namenodes.ns", "nn1, nn2"),
