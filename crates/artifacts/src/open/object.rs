@@ -11,7 +11,7 @@ use object_store::{BackoffConfig, Error, GetOptions, ObjectStore, RetryConfig};
 use super::{Body, Failure, Opened, stores, strong};
 use crate::guard::{Connector, Guard, NoCredentials, cause, explain, refused, untrusted};
 use crate::options::ArtifactOptions;
-use crate::plan::Object;
+use crate::plan::{Object, Store};
 
 pub(super) async fn open(
     object: &Object,
@@ -30,10 +30,10 @@ pub(super) async fn open(
         Ok(found) => Ok(Opened::Jar(Body {
             length: Some(found.meta.size),
             strong_tag: found.meta.e_tag.as_deref().and_then(strong),
-            chunks: found.into_stream().map_err(|error| failure(&error)).boxed(),
+            chunks: found.into_stream().map_err(|error| failure(&error, None)).boxed(),
         })),
         Err(Error::NotModified { .. }) if known.is_some() => Ok(Opened::Unchanged),
-        Err(error) => Err(failure(&error)),
+        Err(error) => Err(failure(&error, Some(object))),
     }
 }
 
@@ -50,7 +50,8 @@ fn retries(options: &ArtifactOptions) -> RetryConfig {
     }
 }
 
-fn failure(error: &Error) -> Failure {
+/// `asked`: what was asked for, if nothing had been answered yet.
+fn failure(error: &Error, asked: Option<&Object>) -> Failure {
     if let Some(refused) = refused(error) {
         return Failure::needs_user(refused.to_string());
     }
@@ -71,9 +72,24 @@ fn failure(error: &Error) -> Failure {
             None if text.contains("redirect without LOCATION") => {
                 Failure::needs_user("it is in another region. Correct s3.endpoint.region")
             }
-            None => Failure::passing(explain(error)),
+            None => {
+                let hint = asked.filter(|_| is_unconnected(error)).and_then(path_style_hint);
+                Failure::passing(explain(error) + &hint.unwrap_or_default())
+            }
         },
     }
+}
+
+fn is_unconnected(error: &Error) -> bool {
+    cause::<reqwest::Error>(error).is_some_and(reqwest::Error::is_connect)
+}
+
+/// Servers of one's own rarely have a host for each bucket.
+fn path_style_hint(object: &Object) -> Option<String> {
+    let Store::S3(bucket) = &object.store else { return None };
+    let vendors = [".amazonaws.com", ".amazonaws.com.cn", ".aliyuncs.com"];
+    let own = bucket.endpoint.virtual_hosted && !vendors.iter().any(|vendor| object.host.ends_with(vendor));
+    own.then(|| format!(". If there is no host {}, set s3.path.style.access to true", object.host))
 }
 
 /// The code that S3, Google and Azure have in their answers: `<Code>NoSuchBucket</Code>`. The rest of an answer may
