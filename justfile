@@ -49,6 +49,14 @@ scenarios *ARGS:
 ha-kills *ARGS:
     e2e/scenarios ha-kills-kubernetes-1-20 ha-kills-kubernetes-2-2 ha-kills-zookeeper-1-20 ha-kills-zookeeper-2-2 {{ARGS}}
 
+# Jars from real servers: just artifacts s3
+artifacts *ARGS:
+    e2e/artifacts {{ARGS}}
+
+# Memory that ten fetches of 200 MiB at once take.
+artifacts-memory *ARGS:
+    cargo run --quiet -p artifacts --example memory -- {{ARGS}}
+
 # Memory, size, times and API requests of the operator, as a table.
 figures *ARGS:
     e2e/figures {{ARGS}}

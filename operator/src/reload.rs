@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use artifacts::ArtifactStore;
 use deployment::DeploymentReconciler;
 use engine::control::Control;
 use flink_conf::OperatorDefaults;
@@ -12,12 +13,14 @@ use tokio::sync::Notify;
 
 use crate::arguments::Arguments;
 use crate::configuration;
+use crate::run::artifact_options;
 
 /// What a new configuration is given to.
 pub(crate) struct Reload {
     pub(crate) interval: Duration,
     pub(crate) reconciler: Arc<DeploymentReconciler>,
     pub(crate) session_jobs: Arc<SessionJobReconciler>,
+    pub(crate) artifacts: Arc<ArtifactStore>,
     pub(crate) control: Arc<Control>,
     pub(crate) news: Arc<Notify>,
 }
@@ -38,6 +41,10 @@ impl Reload {
     }
 
     fn take(&self, defaults: OperatorDefaults) {
+        match artifact_options(&defaults) {
+            Ok(options) => self.artifacts.set_options(options),
+            Err(error) => tracing::error!("jars are fetched under the old options: {error:#}"),
+        }
         if self.reconciler.set_defaults(defaults.clone()) {
             self.session_jobs.set_defaults(defaults);
             tracing::info!("the operator's configuration has changed");

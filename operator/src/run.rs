@@ -4,15 +4,17 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use artifacts::{ArtifactOptions, ArtifactStore};
 use deployment::DeploymentReconciler;
 use engine::control::{Control, Reconciler, Selection};
 use engine::driver::{Driver, DriverConfig};
 use engine::flink::{FlinkAddresses, ServiceProxyTransport};
 use engine::kubernetes::{ConnectOptions, Kubernetes};
-use engine::ports::{Kind, NoArtifacts, SystemClock};
+use engine::ports::{Kind, SystemClock};
 use engine::queue::QueueConfig;
 use engine::{Engine, Ways};
 use flink_client::{HttpOptions, HttpTransport, Transport};
+use flink_conf::OperatorDefaults;
 use flink_conf::settings::{OperatorSettings, StartupSettings, namespaces_of};
 use session_job::SessionJobReconciler;
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,10 +51,11 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
     let options = ConnectOptions { context: arguments.context.clone(), ..ConnectOptions::new(version) };
     let kubernetes = Kubernetes::connect(&options).await?;
     let addresses = flink_addresses(arguments);
+    let artifacts = Arc::new(ArtifactStore::new(artifact_options(&defaults)?));
     let ways = Ways {
         transport: transport(arguments, &addresses, &kubernetes)?,
         api: Arc::new(kubernetes),
-        artifacts: Arc::new(NoArtifacts),
+        artifacts: Arc::clone(&artifacts) as _,
         addresses,
         clock: SystemClock::new(),
     };
@@ -71,12 +74,18 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
         vec![Arc::clone(&reconciler) as _, Arc::clone(&session_jobs) as _];
     let driver = Driver::new(Arc::clone(&control), reconcilers, driver_config(&startup));
     if let Some(interval) = startup.dynamic_config_interval {
-        let reload = Reload { interval, reconciler, session_jobs, control, news: driver.news() };
+        let reload = Reload { interval, reconciler, session_jobs, artifacts, control, news: driver.news() };
         tokio::spawn(reload.run(arguments.clone()));
     }
     let stopped = driver.run(stop_signal()?).await?;
     tracing::info!(given_up = stopped.given_up, "stopped");
     Ok(())
+}
+
+/// What the operator's configuration says about jars of session jobs.
+pub(crate) fn artifact_options(defaults: &OperatorDefaults) -> anyhow::Result<ArtifactOptions> {
+    let options = ArtifactOptions::read(defaults.base()).context("options of artifacts")?;
+    Ok(options.with_environment())
 }
 
 /// In a pod JobManagers are reached by the names of their Services, outside through the API server.

@@ -57,7 +57,12 @@ impl Case {
     fn settings(&self) -> ArtifactSettings {
         if ANY_JAR.contains(&self.name.as_str()) {
             let allowed_schemes = ["https", "http", "local"].map(str::to_owned).to_vec();
-            return ArtifactSettings { allowed_schemes, disallow_restricted_hosts: false };
+            let disallow_restricted_hosts = false;
+            return ArtifactSettings {
+                allowed_schemes,
+                disallow_restricted_hosts,
+                ..ArtifactSettings::default()
+            };
         }
         ArtifactSettings::default()
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use engine::ports::{
     ApiError, Artifact, ArtifactError, ArtifactRequest, Artifacts, DeleteOptions, Kind, KubernetesApi,
-    ObjectKey, Scope, WatchEvent,
+    NoArtifacts, ObjectKey, Scope, WatchEvent,
 };
 use flink_client::{Endpoint, JarFile, RestRequest, RestResponse, Transport, TransportError};
 use futures::StreamExt;
@@ -252,7 +252,7 @@ impl Transport for Gate {
 #[async_trait]
 impl Artifacts for Gate {
     async fn fetch(&self, request: &ArtifactRequest) -> Result<Artifact, ArtifactError> {
-        let uri = request.uri.clone().unwrap_or_default();
+        let uri = request.uri.clone();
         let (index, fault, verdict) = self.enter(CallKind::Fetch, uri.clone()).await;
         let failed = |message: &str| ArtifactError { message: message.to_owned(), needs_user: false };
         let answer = match verdict {
@@ -277,6 +277,10 @@ impl Artifacts for Gate {
         let content = bytes::Bytes::from_static(b"jar");
         let jar = JarFile::Bytes { name: "job.jar".to_owned(), content };
         answer.map(|()| Artifact { jar, keep: None }).map_err(failed)
+    }
+
+    fn empty_jar(&self) -> JarFile {
+        NoArtifacts.empty_jar()
     }
 }
 

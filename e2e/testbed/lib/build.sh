@@ -15,6 +15,8 @@ ETCD_VERSION=v3.6.5
 COREDNS_VERSION=v1.12.4
 HELM_VERSION=v3.21.4
 KWOK_VERSION=v0.7.0
+VERSITYGW_VERSION=v1.8.0
+FAKE_GCS_VERSION=v1.56.1
 PAUSE_IMAGE=docker.io/library/testbed-pause:1
 
 # require_go: the oldest release that all modules above accept is 1.24.
@@ -52,6 +54,8 @@ program_path() {
     coredns) echo "$PROGRAMS_DIR/coredns-$COREDNS_VERSION" ;;
     helm) echo "$PROGRAMS_DIR/helm-$HELM_VERSION" ;;
     kwok) echo "$PROGRAMS_DIR/kwok-$KWOK_VERSION" ;;
+    versitygw) echo "$PROGRAMS_DIR/versitygw-$VERSITYGW_VERSION" ;;
+    fake-gcs-server) echo "$PROGRAMS_DIR/fake-gcs-server-$FAKE_GCS_VERSION" ;;
     skipper) echo "$PROGRAMS_DIR/skipper-$(source_digest skipper)" ;;
     pause-image) echo "$PROGRAMS_DIR/pause-image-$(sha256sum <"$TESTBED_DIR/image/pause.c" | cut -c1-12).tar" ;;
     *) die "unknown program $1" ;;
@@ -65,6 +69,8 @@ compile() {
     coredns) install_published "github.com/coredns/coredns@$COREDNS_VERSION" "$2" ;;
     helm) install_published "helm.sh/helm/v3/cmd/helm@$HELM_VERSION" "$2" "-X helm.sh/helm/v3/internal/version.version=$HELM_VERSION" ;;
     kwok) install_published "sigs.k8s.io/kwok/cmd/kwok@$KWOK_VERSION" "$2" ;;
+    versitygw) install_published "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW_VERSION" "$2" ;;
+    fake-gcs-server) install_published "github.com/fsouza/fake-gcs-server@$FAKE_GCS_VERSION" "$2" ;;
     pause-image) pack_pause_image "$2" ;;
   esac
 }

@@ -37,3 +37,28 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- define "flink-operator.jobNamespaces" -}}
 {{- toJson (.Values.watchNamespaces | default (list .Release.Namespace)) }}
 {{- end }}
+
+{{/*
+The folder of fetched jars, as a JSON object: path; ownMount, whether the values mount something there; volume, whether
+our volume is needed. As in Apache's chart it is an emptyDir named flink-artifacts-volume, which values may mount, too.
+*/}}
+{{- define "flink-operator.artifacts" -}}
+{{- $path := "/opt/flink/artifacts" }}
+{{- $name := "flink-artifacts-volume" }}
+{{- $ownMount := false }}
+{{- $used := false }}
+{{- $ownVolume := false }}
+{{- if .Values.operatorVolumeMounts.create }}
+{{- range .Values.operatorVolumeMounts.data }}
+{{- if eq (trimSuffix "/" .mountPath) $path }}{{ $ownMount = true }}{{ end }}
+{{- if eq .name $name }}{{ $used = true }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if .Values.operatorVolumes.create }}
+{{- range .Values.operatorVolumes.data }}
+{{- if eq .name $name }}{{ $ownVolume = true }}{{ end }}
+{{- end }}
+{{- end }}
+{{- $volume := and (not $ownVolume) (or $used (not $ownMount)) }}
+{{- dict "path" $path "ownMount" $ownMount "volume" $volume | toJson }}
+{{- end }}

@@ -34,11 +34,13 @@ impl Executor {
     }
 
     async fn fetch(&self, resource: &Resource, submission: &JobSubmission) -> Result<Artifact, EffectError> {
-        let uri = submission.jar_uri.clone();
-        let action = || format!("fetch the jar {}", uri.as_deref().map_or_else(String::new, without_query));
+        let Some(uri) = submission.jar_uri.clone() else {
+            return Ok(Artifact { jar: self.artifacts.empty_jar(), keep: None });
+        };
+        let action = || format!("fetch the jar {}", without_query(&uri));
         let configuration = self.with_secret(resource, &submission.configuration).await;
         let configuration = configuration.map_err(|kind| kind.during(action()))?;
-        let request = ArtifactRequest { uri: submission.jar_uri.clone(), configuration };
+        let request = ArtifactRequest { uri: uri.clone(), configuration };
         self.artifacts.fetch(&request).await.map_err(|error| EffectErrorKind::from(error).during(action()))
     }
 

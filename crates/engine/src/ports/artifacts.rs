@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use flink_client::JarFile;
 use flink_conf::FlinkConf;
 use thiserror::Error;
@@ -20,6 +21,9 @@ pub trait Artifacts: Send + Sync {
     /// # Errors
     /// It cannot be had, or must not be fetched.
     async fn fetch(&self, request: &ArtifactRequest) -> Result<Artifact, ArtifactError>;
+
+    /// A jar without content, for a job without `jarURI`: its classes are on the class path of the cluster.
+    fn empty_jar(&self) -> JarFile;
 }
 
 /// Fetches nothing.
@@ -31,14 +35,17 @@ impl Artifacts for NoArtifacts {
     async fn fetch(&self, _: &ArtifactRequest) -> Result<Artifact, ArtifactError> {
         Err(ArtifactError { message: "jars cannot be fetched".to_owned(), needs_user: true })
     }
+
+    fn empty_jar(&self) -> JarFile {
+        JarFile::Bytes { name: "empty.jar".to_owned(), content: Bytes::new() }
+    }
 }
 
 /// What to fetch.
 #[derive(Clone, PartialEq)]
 pub struct ArtifactRequest {
-    /// `spec.job.jarURI`; `None` for a jar without content, when the classes of the job are on the class path of the
-    /// cluster.
-    pub uri: Option<String>,
+    /// `spec.job.jarURI`.
+    pub uri: String,
     /// What applies to the job: the configuration of the operator, of the cluster and of the job, in this order, and the
     /// entries of the Secret that they name. Holds credentials.
     pub configuration: FlinkConf,

@@ -35,7 +35,7 @@ impl Pass<'_> {
         let cluster =
             deployed.as_ref().map(|(name, spec)| SessionCluster { name, spec, effective: &effective });
         let last = self.last.as_ref().map(|last| &last.spec);
-        let settings = ArtifactSettings::of_operator(self.context.defaults.base());
+        let settings = ArtifactSettings::read(self.context.defaults.base()).unwrap_or_default();
         let violations = validate::session_job(spec, last, cluster, &settings, &ResolvedHost::WhenFetched);
         validate::status_message(&violations).map(str::to_owned)
     }

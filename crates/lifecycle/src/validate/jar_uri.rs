@@ -5,40 +5,10 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use flink_conf::FlinkConf;
-
+use super::artifact_settings::{ArtifactSettings, ChosenBy, Refusal};
 use super::{Findings, Rule, uri};
 
 const ALLOWED_SCHEMES: &str = "kubernetes.operator.user.artifacts.allowed-schemes";
-const RESTRICTED_HOSTS: &str = "kubernetes.operator.user.artifacts.disallow-restricted-hosts";
-
-/// What the operator may fetch; set for the whole operator, not per namespace or resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ArtifactSettings {
-    /// `kubernetes.operator.user.artifacts.allowed-schemes`; default `https`.
-    pub allowed_schemes: Vec<String>,
-    /// `kubernetes.operator.user.artifacts.disallow-restricted-hosts`; default true.
-    pub disallow_restricted_hosts: bool,
-}
-
-impl ArtifactSettings {
-    /// What the operator's own configuration says; the defaults for options that cannot be read.
-    #[must_use]
-    pub fn of_operator(conf: &FlinkConf) -> Self {
-        let default = Self::default();
-        let disallow = conf.boolean(RESTRICTED_HOSTS).ok().flatten();
-        Self {
-            allowed_schemes: conf.list(ALLOWED_SCHEMES).ok().flatten().unwrap_or(default.allowed_schemes),
-            disallow_restricted_hosts: disallow.unwrap_or(default.disallow_restricted_hosts),
-        }
-    }
-}
-
-impl Default for ArtifactSettings {
-    fn default() -> Self {
-        Self { allowed_schemes: vec!["https".to_owned()], disallow_restricted_hosts: true }
-    }
-}
 
 /// What DNS said about the host of a jar's URI. The jar must then be fetched from one of these addresses: a second
 /// question could have another answer.
@@ -61,7 +31,7 @@ pub fn host_to_resolve(jar_uri: Option<&str>, settings: &ArtifactSettings) -> Op
     let uri = uri::parse(jar_uri?).ok()?;
     let scheme = uri.scheme?;
     let host = uri.host?;
-    let needed = is_allowed(scheme, settings) && checks_host(scheme, settings) && literal(host).is_none();
+    let needed = settings.allows_scheme(scheme) && checks_host(scheme, settings) && literal(host).is_none();
     needed.then(|| host.to_owned())
 }
 
@@ -95,7 +65,7 @@ fn judge(
             "Give the whole URI, for instance https://example.com/job.jar.",
         )
     })?;
-    if !is_allowed(scheme, settings) {
+    if !settings.allows_scheme(scheme) {
         let schemes: Vec<String> =
             settings.allowed_schemes.iter().map(|scheme| scheme.to_lowercase()).collect();
         let message = format!(
@@ -130,18 +100,28 @@ fn judge(
             "Correct the host, or the DNS.",
         ));
     }
-    if addresses.iter().copied().any(is_restricted) {
+    let refusal = |address: &IpAddr| settings.refusal(host, *address, ChosenBy::Job);
+    if let Some(refusal) = addresses.iter().find_map(refusal) {
         return Err((
             format!("The host '{host}' of jarURI has an address from which jars may not be fetched"),
-            "Use a public host, or ask who runs the operator to set \
-             kubernetes.operator.user.artifacts.disallow-restricted-hosts to false.",
+            remedy(refusal),
         ));
     }
     Ok(())
 }
 
-fn is_allowed(scheme: &str, settings: &ArtifactSettings) -> bool {
-    settings.allowed_schemes.iter().any(|allowed| allowed.eq_ignore_ascii_case(scheme))
+fn remedy(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Denied | Refusal::Metadata => "Use another host.",
+        Refusal::NotListed => {
+            "Use a host of kubernetes.operator.user.artifacts.allowed-hosts, or ask who runs the operator to add this one."
+        }
+        Refusal::Restricted => {
+            "Use a public host, or ask who runs the operator to add this one to \
+             kubernetes.operator.user.artifacts.allowed-hosts, or to set \
+             kubernetes.operator.user.artifacts.disallow-restricted-hosts to false."
+        }
+    }
 }
 
 fn checks_host(scheme: &str, settings: &ArtifactSettings) -> bool {
@@ -160,26 +140,4 @@ fn literal(host: &str) -> Option<IpAddr> {
     }
     let number = || host.parse::<u32>().ok().filter(|_| !host.starts_with('0')).map(Ipv4Addr::from);
     host.parse().ok().or_else(number).map(IpAddr::V4)
-}
-
-/// Loopback, link-local, site-local, wildcard and multicast, as Java understands them: carrier-grade NAT
-/// (`100.64.0.0/10`) and unique-local IPv6 (`fc00::/7`) are not among them.
-fn is_restricted(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_private()
-                || v4.is_unspecified()
-                || v4.is_multicast()
-        }
-        IpAddr::V6(v6) => {
-            let site_local = v6.segments()[0] & 0xffc0 == 0xfec0;
-            v6.is_loopback()
-                || v6.is_unicast_link_local()
-                || site_local
-                || v6.is_unspecified()
-                || v6.is_multicast()
-        }
-    }
 }

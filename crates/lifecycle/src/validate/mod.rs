@@ -6,11 +6,13 @@
 //!
 //! Everything is a value: what was found in caches or by DNS comes in as an argument.
 
+mod artifact_settings;
 mod autoscaler;
 mod cron;
 mod deployment;
 mod excluded_periods;
 mod findings;
+mod hosts;
 mod jar_uri;
 mod job;
 mod options;
@@ -23,8 +25,10 @@ mod tests;
 mod uri;
 mod version;
 
+pub use artifact_settings::{ArtifactSettings, ChosenBy, Refusal, plain_list};
 pub use deployment::deployment;
-pub use jar_uri::{ArtifactSettings, ResolvedHost, host_to_resolve};
+pub use hosts::{HostList, InvalidHost};
+pub use jar_uri::{ResolvedHost, host_to_resolve};
 pub use session_job::{SessionCluster, session_job};
 pub use snapshot::snapshot;
 pub use version::{VersionGate, flink_version};

@@ -5,8 +5,9 @@
 use api::{FlinkDeploymentSpec, FlinkSessionJobSpec};
 use flink_conf::FlinkConf;
 
+use super::artifact_settings::ArtifactSettings;
 use super::deployment::{check_cluster_name, check_configuration_form};
-use super::jar_uri::{self, ArtifactSettings, ResolvedHost};
+use super::jar_uri::{self, ResolvedHost};
 use super::{Findings, Rule, Violation, autoscaler, job};
 
 /// The cluster of a session job, if it exists.

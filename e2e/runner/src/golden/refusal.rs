@@ -186,7 +186,7 @@ fn session_job(case: &Case, resource: &Value) -> anyhow::Result<Stage> {
     });
     let settings = if ANY_JAR.contains(&case.name.as_str()) {
         let allowed_schemes = ["https", "http", "local"].map(str::to_owned).to_vec();
-        ArtifactSettings { allowed_schemes, disallow_restricted_hosts: false }
+        ArtifactSettings { allowed_schemes, disallow_restricted_hosts: false, ..ArtifactSettings::default() }
     } else {
         ArtifactSettings::default()
     };

@@ -4,15 +4,15 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
 {{- define "flink-operator.operatorRules" -}}
 # Resources of users: finalizers are added and removed by patch, the status is replaced.
 - apiGroups: [flink.apache.org]
-  resources: [flinkdeployments]
+  resources: [flinkdeployments, flinksessionjobs]
   verbs: [get, list, watch, patch]
 - apiGroups: [flink.apache.org]
-  resources: [flinkdeployments/status]
+  resources: [flinkdeployments/status, flinksessionjobs/status]
   verbs: [update]
 # Session clusters that are deleted wait for their jobs, or take them with them.
 - apiGroups: [flink.apache.org]
   resources: [flinksessionjobs]
-  verbs: [list, watch, delete]
+  verbs: [delete]
 # Savepoints of upgrades get one each. Server-side apply is a patch, and a create where there is nothing yet.
 - apiGroups: [flink.apache.org]
   resources: [flinkstatesnapshots]
@@ -47,6 +47,12 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
 - apiGroups: [""]
   resources: [events]
   verbs: [get, list, create, patch]
+{{- if .Values.rbac.artifactSecretsRule.create }}
+# Credentials for jars of session jobs, of the Secret that kubernetes.operator.user.artifacts.secret names.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+{{- end }}
 {{- if .Values.rbac.nodesRule.create }}
 - apiGroups: [""]
   resources: [nodes]

@@ -2,6 +2,7 @@
 
 mod autoscaler;
 mod deployment;
+mod hosts;
 mod jar_uri;
 mod properties;
 mod resource_amounts;

@@ -130,6 +130,7 @@ operatorVolumeMounts: {create: true, data: [{name: keytab, mountPath: /k}]}",
     )?;
     equal(&objects.pod()?["volumes"][1]["name"], &json!("keytab"), "volume")?;
     equal(&objects.container()?["volumeMounts"][1]["mountPath"], &json!("/k"), "mount")?;
+    artifacts(helm)?;
     let checksum = |values: &str| -> Result<String> {
         let objects = helm.render(values)?;
         Ok(objects.deployment()?["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
@@ -137,5 +138,42 @@ operatorVolumeMounts: {create: true, data: [{name: keytab, mountPath: /k}]}",
     };
     let changed = checksum("defaultConfiguration: {flink-conf.yaml: 'a: b'}")?;
     ensure!(checksum("")? == checksum("replicas: 0")? && checksum("")? != changed);
+    Ok(())
+}
+
+/// The folder of fetched jars is writable, whatever else is mounted; and it is mounted once.
+fn artifacts(helm: &Helm) -> Result<()> {
+    const MOUNTS: &str = "operatorVolumeMounts: {create: true, data: [{name: NAME, mountPath: PATH}]}\n";
+    const VOLUMES: &str =
+        "operatorVolumes: {create: true, data: [{name: NAME, hostPath: {path: /tmp/flink/artifacts}}]}";
+    let with = |template: &str, name: &str, path: &str| template.replace("NAME", name).replace("PATH", path);
+    let (ours, there) = ("flink-artifacts-volume", "/opt/flink/artifacts");
+    for (values, name, volume) in [
+        (String::new(), ours, json!({"name": ours, "emptyDir": {}})),
+        (with(MOUNTS, "k", "/k") + &with(VOLUMES, "k", ""), ours, json!({"name": ours, "emptyDir": {}})),
+        (
+            with(MOUNTS, "flink-artifacts", there) + &with(VOLUMES, "flink-artifacts", ""),
+            "flink-artifacts",
+            json!({"name": "flink-artifacts", "hostPath": {"path": "/tmp/flink/artifacts"}}),
+        ),
+        (with(MOUNTS, ours, there), ours, json!({"name": ours, "emptyDir": {}})),
+        (with(VOLUMES, ours, ""), ours, json!({"name": ours, "hostPath": {"path": "/tmp/flink/artifacts"}})),
+    ] {
+        let objects = helm.render(&values)?;
+        let mounts = objects.container()?["volumeMounts"].as_array().cloned().unwrap_or_default();
+        let mounted: Vec<_> = mounts.iter().filter(|mount| mount["mountPath"] == there).collect();
+        equal(&mounted, &json!([{"name": name, "mountPath": there}]), &values)?;
+        let volumes = objects.pod()?["volumes"].as_array().cloned().unwrap_or_default();
+        let found: Vec<_> = volumes.iter().filter(|volume| volume["name"] == name).collect();
+        equal(&found, &json!([volume]), &values)?;
+        ensure!(
+            volumes.len()
+                == volumes
+                    .iter()
+                    .map(|volume| volume["name"].to_string())
+                    .collect::<std::collections::BTreeSet<_>>()
+                    .len()
+        );
+    }
     Ok(())
 }

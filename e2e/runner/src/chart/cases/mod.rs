@@ -130,7 +130,8 @@ fn restricted_pod(helm: &Helm) -> Result<()> {
         ensure!(pod.get(field).is_none(), "{field} is set");
     }
     let mut volumes = pod["volumes"].as_array().into_iter().flatten();
-    ensure!(volumes.all(|volume| volume.get("configMap").is_some()), "{}", pod["volumes"]);
+    let allowed = |volume: &Value| volume.get("configMap").is_some() || volume.get("emptyDir").is_some();
+    ensure!(volumes.all(allowed), "{}", pod["volumes"]);
     Ok(())
 }
 
