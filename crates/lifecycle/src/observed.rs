@@ -72,8 +72,10 @@ pub struct SessionJob {
     pub uid: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
-    /// The id of its job, until the end of that one is recorded.
+    /// The id of its job.
     pub job_id: Option<String>,
+    /// Whether it is recorded that this job has ended.
+    pub ended: bool,
     /// Whether that job is being submitted or ended.
     pub under_way: bool,
 }

@@ -48,13 +48,12 @@ impl Pass<'_> {
         let expects = self.hold.as_ref().is_some_and(|hold| !REFUSALS.contains(&hold.reason))
             || !self.pending_questions("").is_empty();
         let rescales = self.rescales() && !self.waits_for_long();
-        let asks_for_jobs = [&self.hold, &self.deletion]
-            .into_iter()
-            .flatten()
-            .any(|hold| [JOBS_UNKNOWN, STOPPING_SESSION_JOBS].contains(&hold.reason));
+        let asks_for_jobs =
+            [&self.hold, &self.deletion].into_iter().flatten().any(|hold| hold.reason == JOBS_UNKNOWN);
+        let stops_jobs = self.hold.as_ref().is_some_and(|hold| hold.reason == STOPPING_SESSION_JOBS);
         if self.ends_job() {
             URGENT
-        } else if rescales || asks_for_jobs && !self.waits_for_long() {
+        } else if rescales || stops_jobs || asks_for_jobs && !self.waits_for_long() {
             BUSY
         } else if settled && !expects {
             self.settings.reconcile_interval

@@ -90,7 +90,8 @@ impl Pass<'_> {
         let jobs =
             self.observed.flink.answer.as_ref().map(|answer| answer.jobs.as_slice()).unwrap_or_default();
         let is_listed = |id: &String| jobs.iter().any(|job| job.job_id == *id);
-        let runs = |job: &SessionJob| job.under_way || job.job_id.as_ref().is_some_and(is_listed);
+        let runs =
+            |job: &SessionJob| job.under_way || !job.ended && job.job_id.as_ref().is_some_and(is_listed);
         let names: Vec<&str> =
             self.observed.session_jobs.iter().filter(|job| runs(job)).map(|job| job.name.as_str()).collect();
         if names.is_empty() {
@@ -128,7 +129,13 @@ impl Pass<'_> {
         };
         let FlinkView { answer, failure } = &self.observed.flink;
         if let Some(answer) = answer.as_ref().filter(|answer| answer.cluster == job_manager.uid) {
-            let live: Vec<_> = answer.jobs.iter().filter(|job| !job.state.is_terminal()).cloned().collect();
+            // An end that is recorded may be younger than the answer.
+            let has_ended = |job: &JobOverview| {
+                let is_it =
+                    |one: &SessionJob| one.ended && one.job_id.as_deref() == Some(job.job_id.as_str());
+                job.state.is_terminal() || self.observed.session_jobs.iter().any(is_it)
+            };
+            let live: Vec<_> = answer.jobs.iter().filter(|job| !has_ended(job)).cloned().collect();
             let is_news = self.now().duration_since(answer.at) <= NEWS;
             // That none runs is soon out of date.
             if is_news || !live.is_empty() {

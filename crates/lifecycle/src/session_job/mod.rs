@@ -169,7 +169,8 @@ pub fn seen_from_cluster(resource: &FlinkSessionJob) -> SessionJob {
         uid: meta.uid.clone(),
         terminating: meta.deletion_timestamp.is_some(),
         under_way: status.operation.is_some(),
-        job_id: status.job_id().filter(|_| !ended || status.operation.is_some()).map(str::to_owned),
+        job_id: status.job_id().map(str::to_owned),
+        ended,
     }
 }
 

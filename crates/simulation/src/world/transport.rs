@@ -90,8 +90,11 @@ impl World {
         let Some(pod) = pod else { return Err(refused("connection refused")) };
         let (pod_uid, deployment) = (pod.uid.clone(), pod.deployment.clone());
         let Phase::Running(manager) = &mut pod.phase else { return Err(refused("connection refused")) };
+        // One that it knows is refused.
+        let before = Submitted::read(body, &manager.flink).is_some();
         let answer = manager.flink.handle(&request.method, &request.path, body, now);
         if request.call == Call::RunJar
+            && !before
             && let Some(submitted) = Submitted::read(body, &manager.flink)
         {
             let (cluster, pod) = (manager.boot.cluster.clone(), (pod_uid, deployment));

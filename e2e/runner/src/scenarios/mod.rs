@@ -18,6 +18,7 @@ mod report;
 mod rescaling;
 mod rights;
 mod session;
+mod session_jobs;
 pub(crate) mod space;
 pub(crate) mod specs;
 mod standalone;
@@ -115,7 +116,12 @@ const ALL: &[Scenario] = &[
     scenario!(long "rollback", stateful::rollback, "a change that never gets ready is taken back"),
     scenario!(long "lost-jobmanager-with-state", stateful::lost_jobmanager, "its Deployment deleted; HA metadata"),
     scenario!(long "savepoint-on-deletion", stateful::savepoint_on_deletion, "another job starts from it"),
-    scenario!("session-cluster", session::run, "a session cluster, changed and deleted"),
+    scenario!(long "session-cluster", session::run, "a session cluster, changed and deleted"),
+    scenario!(
+        "session-jobs",
+        session_jobs::run,
+        "two jobs on a session cluster, their jars by HTTP and from S3"
+    ),
     scenario!(long "ingress", ingress::run, "an Ingress changed in place, and requests through a controller"),
     scenario!("probes-and-metrics", pages::run, "what the operator's own pages say"),
     scenario!("broken-image", broken_image::run, "an image that does not exist, then one that does"),

@@ -76,10 +76,12 @@ impl Space {
     pub(crate) async fn close(&self) -> Result<()> {
         let removed = self.remove_namespace().await;
         if removed.is_err() {
-            for deployment in self.cluster.list(Kind::FlinkDeployment, &self.name, "").await? {
-                let name = crate::kubernetes::name(&deployment);
-                let free = json!({"metadata": {"finalizers": null}});
-                self.cluster.patch(Kind::FlinkDeployment, &self.name, name, &free).await?;
+            let free = json!({"metadata": {"finalizers": null}});
+            for kind in [Kind::FlinkSessionJob, Kind::FlinkDeployment] {
+                for resource in self.cluster.list(kind, &self.name, "").await? {
+                    let name = crate::kubernetes::name(&resource);
+                    self.cluster.patch(kind, &self.name, name, &free).await?;
+                }
             }
             self.cluster.delete(Kind::Namespace, "", &self.name).await?;
         }
@@ -88,7 +90,12 @@ impl Space {
     }
 
     async fn remove_namespace(&self) -> Result<()> {
-        // Resources first: while they go the operator still needs the service account and its rights.
+        // Resources first: while they go the operator still needs the service account and its rights. Jobs before their
+        // session cluster, which waits for them.
+        for job in self.cluster.list(Kind::FlinkSessionJob, &self.name, "").await? {
+            let name = crate::kubernetes::name(&job);
+            self.cluster.delete(Kind::FlinkSessionJob, &self.name, name).await?;
+        }
         for deployment in self.cluster.list(Kind::FlinkDeployment, &self.name, "").await? {
             let name = crate::kubernetes::name(&deployment);
             self.cluster.delete(Kind::FlinkDeployment, &self.name, name).await?;
