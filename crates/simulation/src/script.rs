@@ -206,7 +206,7 @@ impl Script {
             }
             Action::FinishJob => with_job(world, &self.cluster(), flink_client::stub::FlinkState::finish_job),
             Action::FailJob(text) => {
-                with_job(world, &self.cluster(), |flink, job, now| flink.fail_job(job, text, now))
+                with_job(world, &self.cluster(), |flink, job, now| flink.fail_job(job, text, now));
             }
             Action::CancelJob => with_job(world, &self.cluster(), |flink, job, now| {
                 flink.handle(&http::Method::PATCH, &format!("/jobs/{job}?mode=cancel"), &[], now);

@@ -36,6 +36,7 @@ struct Failure {
 
 impl Memory {
     /// The failure to report, as long as its back-off lasts and the spec is the same.
+    #[must_use]
     pub fn failure(&self, generation: i64, now: Timestamp) -> Option<EffectFailure> {
         let failure = self.failure.as_ref()?;
         let waits = !failure.trying && failure.generation == generation && now < failure.retry_at;
@@ -43,6 +44,7 @@ impl Memory {
     }
 
     /// How long the back-off still lasts.
+    #[must_use]
     pub fn back_off_left(&self, generation: i64, now: Timestamp) -> Option<std::time::Duration> {
         self.failure(generation, now)?;
         self.failure.as_ref().map(|failure| failure.retry_at.duration_since(now).unsigned_abs())

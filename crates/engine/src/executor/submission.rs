@@ -113,9 +113,10 @@ impl Executor {
 fn jar_run(submission: &JobSubmission) -> Result<JarRun, EffectErrorKind> {
     let version = submission.flink_version;
     let at_least = |oldest: FlinkVersion| version.is_none_or(|version| version >= oldest);
-    let (restore_mode, claim_mode) = match at_least(FlinkVersion::V1_20) {
-        true => (None, Some(RestoreMode::NoClaim)),
-        false => (Some(RestoreMode::NoClaim), None),
+    let (restore_mode, claim_mode) = if at_least(FlinkVersion::V1_20) {
+        (None, Some(RestoreMode::NoClaim))
+    } else {
+        (Some(RestoreMode::NoClaim), None)
     };
     let flink_configuration: BTreeMap<String, String> = if at_least(FlinkVersion::V1_17) {
         let stripped = flink_conf::cluster_side::strip(&submission.configuration);

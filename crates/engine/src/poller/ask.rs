@@ -392,12 +392,7 @@ fn job(job: &answers::JobOverview) -> JobOverview {
 fn details_of(job: &answers::JobDetails) -> JobOverview {
     let tasks = |states: &[&str]| {
         let counts = job.vertices.iter().flat_map(|vertex| &vertex.tasks);
-        number(
-            counts
-                .filter(|(state, _)| states.contains(&state.as_str()))
-                .map(|(_, count)| u64::from(*count))
-                .sum(),
-        )
+        number(counts.filter(|(state, _)| states.contains(&state.as_str())).map(|(_, count)| *count).sum())
     };
     JobOverview {
         job_id: job.id.to_string(),

@@ -193,10 +193,10 @@ impl<'a> Pass<'a> {
                 format!("The session cluster {name} is being deleted. The job is submitted to the next one."),
             ),
             Cluster::NotReady(cluster) => {
-                let state = cluster
-                    .status
-                    .as_ref()
-                    .map_or(Jm::Missing, |status| status.job_manager_deployment_status_or_default());
+                let state = cluster.status.as_ref().map_or(
+                    Jm::Missing,
+                    api::FlinkDeploymentStatus::job_manager_deployment_status_or_default,
+                );
                 (
                     "ClusterNotReady",
                     format!(

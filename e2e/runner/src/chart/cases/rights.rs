@@ -44,11 +44,14 @@ fn operator_rights(objects: &Objects) -> Result<Vec<(String, Vec<&str>)>> {
 }
 
 pub(super) fn to_be_asked_for(helm: &Helm) -> Result<()> {
-    let count = |values: &str| -> Result<usize> {
+    let count = |resource: &str, values: &str| -> Result<usize> {
         let objects = helm.render(values)?;
-        Ok(operator_rights(&objects)?.iter().filter(|(name, _)| name == "/nodes").count())
+        Ok(operator_rights(&objects)?.iter().filter(|(name, _)| name == resource).count())
     };
-    ensure!(count("")? == 0 && count("rbac: {nodesRule: {create: true}}")? == 1);
+    for (resource, value) in [("/nodes", "nodesRule"), ("/secrets", "artifactSecretsRule")] {
+        let asked = format!("rbac: {{{value}: {{create: true}}}}");
+        ensure!(count(resource, "")? == 0 && count(resource, &asked)? == 1, "{resource}");
+    }
     Ok(())
 }
 
