@@ -42,6 +42,7 @@ const DIFFERENCES: &[Listed] = &[
         "added",
         "how often something has failed in a row, so that it waits before it is tried again; as above",
     ),
+    (".status.conditions*", "added", "conditions of a FlinkSessionJob, as those of a FlinkDeployment"),
     (".status.failures", "minimum maximum", "a number beyond 32 bits could be stored but not be read"),
 ];
 

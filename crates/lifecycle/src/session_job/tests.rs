@@ -239,7 +239,7 @@ fn the_id_is_recorded_before_the_job_is_submitted_and_kept_until_flink_knows_it(
     let mut world = World::new("savepoint");
     let decision = world.decide();
     let id = world.job_id();
-    assert_eq!(submissions(&decision).iter().map(|one| one.job_id.clone()).collect::<Vec<_>>(), [id.clone()]);
+    assert!(matches!(submissions(&decision)[..], [one] if one.job_id == id));
     assert_eq!(world.lifecycle(), "UPGRADING");
     assert_eq!(world.job.status.as_ref().unwrap().job_state(), Some(JobStatusState::Reconciling));
     assert!(seen_from_cluster(&world.job).under_way);
