@@ -168,6 +168,9 @@ impl Control {
             return;
         }
         for wake in wakes.into_iter().filter(|wake| self.kinds.contains(&wake.resource.kind)) {
+            if wake.cause == Cause::Changed && wake.resource.kind == *kind {
+                self.engine.executor.interruptions().interrupt(&wake.resource);
+            }
             if wake.cause == Cause::Status && state.queue.is_running(&wake.resource) {
                 continue;
             }

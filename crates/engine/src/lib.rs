@@ -50,6 +50,7 @@ mod event_name;
 pub mod events;
 pub mod executor;
 pub mod flink;
+pub mod interruptions;
 pub mod kubernetes;
 pub mod live;
 pub mod metrics;

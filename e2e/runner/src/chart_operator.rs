@@ -20,8 +20,14 @@ pub(crate) struct ChartOperator {
 }
 
 impl ChartOperator {
-    /// Applies what the chart renders except for the Deployment, and starts `binary` instead of that.
-    pub(crate) async fn start(cluster: &Cluster, binary: &Path, namespace: &str) -> Result<Self> {
+    /// Applies what the chart renders except for the Deployment, and starts `binary` instead of that. `options` are lines
+    /// that are added to its configuration.
+    pub(crate) async fn start(
+        cluster: &Cluster,
+        binary: &Path,
+        namespace: &str,
+        options: &str,
+    ) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("{namespace}-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         if cluster.get(Kind::Namespace, "", namespace).await?.is_none() {
@@ -29,6 +35,9 @@ impl ChartOperator {
             cluster.create(Kind::Namespace, "", object).await?;
         }
         let account = install(&folder, namespace)?;
+        let file = folder.join("flink-conf.yaml");
+        let configured = fs::read_to_string(&file)?;
+        fs::write(file, format!("{configured}\n{options}"))?;
         fs::write(folder.join("kubeconfig"), kubeconfig(namespace, &account)?.to_string())?;
         let process = start(binary, &folder, namespace)?;
         let account = format!("system:serviceaccount:{namespace}:{account}");

@@ -44,6 +44,9 @@ pub enum EffectErrorKind {
     /// The resource on whose behalf the effect is wanted is gone or is being deleted.
     #[error("the resource is gone or is being deleted")]
     ResourceGone,
+    /// The resource on whose behalf the effect is wanted has changed meanwhile.
+    #[error("the resource has changed meanwhile")]
+    ResourceChanged,
     /// An object of a kind that this operator does not know.
     #[error("{api_version} {kind} is not a kind that this operator creates")]
     UnknownKind {
@@ -90,7 +93,7 @@ impl EffectErrorKind {
             },
             Self::Artifact(error) if error.needs_user => ErrorClass::TellUser,
             Self::Terminating | Self::Artifact(_) => ErrorClass::Retry,
-            Self::ResourceGone | Self::Replaced => ErrorClass::LookAgain,
+            Self::ResourceGone | Self::ResourceChanged | Self::Replaced => ErrorClass::LookAgain,
             Self::Foreign { .. }
             | Self::UnknownKind { .. }
             | Self::Identifier(_)
@@ -104,7 +107,10 @@ impl EffectErrorKind {
     /// knows better is told by the next poll, so a failed call to it waits like any other failure.
     fn look_again(&self) -> bool {
         match self {
-            Self::Kubernetes(ApiError::Conflict { .. }) | Self::ResourceGone | Self::Replaced => true,
+            Self::Kubernetes(ApiError::Conflict { .. })
+            | Self::ResourceGone
+            | Self::ResourceChanged
+            | Self::Replaced => true,
             Self::Kubernetes(_)
             | Self::Flink(_)
             | Self::Foreign { .. }

@@ -23,6 +23,7 @@ use lifecycle::Effect;
 use crate::caches::Caches;
 use crate::events::EventRecorder;
 use crate::flink::Flink;
+use crate::interruptions::Interruptions;
 use crate::ports::{Artifacts, KubernetesApi};
 use crate::resource::Resource;
 use crate::slots::Slots;
@@ -62,6 +63,7 @@ pub struct Executor {
     artifacts: Arc<dyn Artifacts>,
     flink_time_limit: Duration,
     slots: Arc<Slots>,
+    interruptions: Interruptions,
 }
 
 impl Executor {
@@ -76,13 +78,28 @@ impl Executor {
         artifacts: Arc<dyn Artifacts>,
         flink_time_limit: Duration,
     ) -> Self {
-        Self { api, caches, events, flink, artifacts, flink_time_limit, slots: Arc::default() }
+        Self {
+            api,
+            caches,
+            events,
+            flink,
+            artifacts,
+            flink_time_limit,
+            slots: Arc::default(),
+            interruptions: Interruptions::default(),
+        }
     }
 
     /// The slots that passes give back while they wait for Flink.
     #[must_use]
     pub fn slots(&self) -> &Arc<Slots> {
         &self.slots
+    }
+
+    /// Long steps, which end when their resource changes.
+    #[must_use]
+    pub fn interruptions(&self) -> &Interruptions {
+        &self.interruptions
     }
 
     /// Performs effects on behalf of `resource`, in their order, up to the first that fails; Events also after that.

@@ -9,6 +9,7 @@ use lifecycle::JobSubmission;
 
 use super::Executor;
 use super::error::{EffectError, EffectErrorKind};
+use crate::caches::ResourceId;
 use crate::ports::{Artifact, ArtifactRequest};
 use crate::resource::Resource;
 
@@ -24,7 +25,11 @@ impl Executor {
         submission: &JobSubmission,
     ) -> Result<(), EffectError> {
         let slot = self.slots.give_back();
-        let jar = self.fetch(resource, submission).await;
+        // A slow host does not delay the deletion of the resource, or its repair.
+        let id = ResourceId::new(resource.kind, resource.key.clone());
+        let jar = self.interruptions.unless_changed(id, self.fetch(resource, submission)).await;
+        let changed = || EffectErrorKind::ResourceChanged.during("fetch the jar".to_owned());
+        let jar = jar.unwrap_or_else(|| Err(changed()));
         let submitted = match jar {
             Ok(jar) => self.run(resource, submission, &jar).await,
             Err(error) => Err(error),

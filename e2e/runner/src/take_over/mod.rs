@@ -87,7 +87,7 @@ async fn run_one(arguments: &Arguments, case: Case, say: &dyn Fn(&str)) -> Resul
     say("as the Java operator left it");
     let before =
         Before { world: World::look(&place).await?, status: status(&place).await?, at: Timestamp::now() };
-    let mut operator = ChartOperator::start(&cluster, &arguments.binary, "take-over-operator").await?;
+    let mut operator = ChartOperator::start(&cluster, &arguments.binary, "take-over-operator", "").await?;
     let result = take_over(arguments, case, &place, &before, &mut operator, say).await;
     if result.is_err() {
         let log = operator.log(&place.namespace);

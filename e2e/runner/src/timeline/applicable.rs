@@ -7,7 +7,7 @@ use super::step::{Act, Observation, Step};
 use crate::kubernetes::text;
 
 /// Kinds that the operator has no controller of yet.
-const NOT_BUILT: [&str; 2] = ["FlinkSessionJob", "FlinkStateSnapshot"];
+const NOT_BUILT: [&str; 1] = ["FlinkStateSnapshot"];
 
 /// Why a recording is not replayed; `None` if it is.
 pub(super) fn reason_to_skip(recording: &Recording) -> Option<String> {
@@ -15,7 +15,7 @@ pub(super) fn reason_to_skip(recording: &Recording) -> Option<String> {
     if kinds().any(|kind| kind == "FlinkBlueGreenDeployment") {
         return Some("FlinkBlueGreenDeployments are not built".to_owned());
     }
-    if kinds().next() != Some("FlinkDeployment") {
+    if !matches!(kinds().next(), Some("FlinkDeployment" | "FlinkSessionJob")) {
         return Some(format!("it begins with a {}", kinds().next().unwrap_or("nothing")));
     }
     None

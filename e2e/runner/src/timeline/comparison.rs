@@ -7,7 +7,7 @@ use super::line::Line;
 use super::listed;
 use super::recording::Recording;
 use super::rules;
-use super::sequence::{Sequences, sequences};
+use super::sequence::{KINDS, Sequences, sequences};
 use crate::kubernetes::name;
 
 /// What came of a comparison.
@@ -37,12 +37,12 @@ pub(super) enum Step {
     Ours(String),
 }
 
-/// Compares the FlinkDeployments of a recording; `ours` is the whole of our timeline.
+/// Compares the FlinkDeployments and FlinkSessionJobs of a recording; `ours` is the whole of our timeline.
 pub(super) fn compare(recording: &Recording, ours: &[Line]) -> Comparison {
     let mut recorded = sequences(&recording.lines, recording.end());
     let mut ours = sequences(ours, f64::INFINITY);
     let mut comparison = Comparison { rules: BTreeSet::new(), listed: Vec::new(), differing: Vec::new() };
-    for cluster in recording.of_kind("FlinkDeployment") {
+    for cluster in KINDS.into_iter().flat_map(|kind| recording.of_kind(kind)) {
         let application = cluster.pointer("/spec/job").is_some();
         let mut side = |side: &mut BTreeMap<String, Sequences>| {
             let mut sequences = side.remove(name(cluster)).unwrap_or_default();

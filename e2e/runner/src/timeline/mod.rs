@@ -2,6 +2,7 @@
 
 mod applicable;
 mod comparison;
+mod jar_server;
 mod line;
 mod listed;
 pub(crate) mod place;
@@ -29,6 +30,7 @@ use crate::audit;
 use crate::chart_operator::ChartOperator;
 use crate::kubernetes::Cluster;
 use comparison::{Comparison, Step};
+use jar_server::JarServer;
 use line::{Line, Request, What};
 use place::Place;
 use recording::Recording;
@@ -134,14 +136,17 @@ async fn run_all(arguments: &Arguments, recordings: &[Recording]) -> Result<Tota
 struct Surroundings {
     cluster: Cluster,
     operator: ChartOperator,
+    _jars: JarServer,
 }
 
 impl Surroundings {
     async fn start(arguments: &Arguments) -> Result<Self> {
         let binary = arguments.binary.as_deref().context("no --binary")?;
         let cluster = Cluster::connect().await?;
-        let operator = ChartOperator::start(&cluster, binary, "timeline-operator").await?;
-        Ok(Self { cluster, operator })
+        let folder = arguments.data.join(format!("timeline-jars-{}", std::process::id()));
+        let options = jar_server::options(&folder.display().to_string());
+        let operator = ChartOperator::start(&cluster, binary, "timeline-operator", &options).await?;
+        Ok(Self { cluster, operator, _jars: JarServer::start()? })
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
+use super::jar_server;
 use crate::kubernetes::{Cluster, Kind, name};
 use crate::scenarios::access;
 
@@ -15,6 +16,8 @@ use crate::scenarios::access;
 const TO_REMOVE: Duration = Duration::from_mins(2);
 /// Where the recorded resources mount the directory.
 const MOUNTED: &str = "/flink-data/";
+/// The recorder's web server.
+const JAR_SERVER: &str = "http://<JAR_SERVER>";
 /// The recorder's directory.
 const RECORDED: &str = "/tmp/flink";
 
@@ -43,9 +46,11 @@ impl Place {
     pub(crate) async fn close(&self) -> Result<()> {
         let removed = self.remove().await;
         if removed.is_err() {
-            for deployment in self.cluster.list(Kind::FlinkDeployment, &self.namespace, "").await? {
-                let free = json!({"metadata": {"finalizers": null}});
-                self.cluster.patch(Kind::FlinkDeployment, &self.namespace, name(&deployment), &free).await?;
+            let free = json!({"metadata": {"finalizers": null}});
+            for kind in [Kind::FlinkSessionJob, Kind::FlinkDeployment] {
+                for resource in self.cluster.list(kind, &self.namespace, "").await? {
+                    self.cluster.patch(kind, &self.namespace, name(&resource), &free).await?;
+                }
             }
             self.cluster.delete(Kind::Namespace, "", &self.namespace).await?;
         }
@@ -55,8 +60,10 @@ impl Place {
 
     /// The resources first: while they go, the operator still needs the service account and its rights.
     async fn remove(&self) -> Result<()> {
-        for deployment in self.cluster.list(Kind::FlinkDeployment, &self.namespace, "").await? {
-            self.cluster.delete(Kind::FlinkDeployment, &self.namespace, name(&deployment)).await?;
+        for kind in [Kind::FlinkSessionJob, Kind::FlinkDeployment] {
+            for resource in self.cluster.list(kind, &self.namespace, "").await? {
+                self.cluster.delete(kind, &self.namespace, name(&resource)).await?;
+            }
         }
         until("the FlinkDeployments are gone", async || {
             Ok(self.cluster.list(Kind::FlinkDeployment, &self.namespace, "").await?.is_empty())
@@ -81,6 +88,9 @@ impl Place {
             Value::String(text) => {
                 if let Some(below) = text.strip_prefix(RECORDED) {
                     *text = format!("{}{below}", self.data.display());
+                }
+                if let Some(jar) = text.strip_prefix(JAR_SERVER) {
+                    *text = format!("{}{jar}", jar_server::URL);
                 }
                 if let Some(folder) = text.strip_suffix("/StateMachineExample.jar") {
                     *text = format!("{folder}/TopSpeedWindowing.jar");

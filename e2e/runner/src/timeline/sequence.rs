@@ -1,4 +1,4 @@
-//! What is compared of a timeline: the orders of states and Events of each FlinkDeployment.
+//! What is compared of a timeline: the orders of states and Events of each FlinkDeployment and FlinkSessionJob.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::kubernetes::text;
 /// Components of the Events that the operator records itself.
 const COMPONENTS: [&str; 4] = ["Operator", "JobManagerDeployment", "Job", "Snapshot"];
 
-/// The orders of one FlinkDeployment.
+/// The orders of one resource.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Sequences {
     pub(super) lifecycle: Vec<String>,
@@ -67,18 +67,21 @@ impl fmt::Display for State {
     }
 }
 
-/// The sequences of all FlinkDeployments by name, from the lines up to the moment `end`. States that stay are one.
+/// The kinds of resources that are compared.
+pub(super) const KINDS: [&str; 2] = ["FlinkDeployment", "FlinkSessionJob"];
+
+/// The sequences of all these resources by name, from the lines up to the moment `end`. States that stay are one.
 pub(super) fn sequences(lines: &[Line], end: f64) -> BTreeMap<String, Sequences> {
     let mut all: BTreeMap<String, Sequences> = BTreeMap::new();
     let mut counts = HashMap::new();
     for line in lines.iter().filter(|line| line.t < end || is_last(line, end)) {
         match &line.what {
-            What::Cr(cr) if cr.kind == "FlinkDeployment" => {
+            What::Cr(cr) if KINDS.contains(&cr.kind.as_str()) => {
                 add_states(all.entry(cr.name.clone()).or_default(), cr);
             }
             What::Event(event) => {
                 let Some((kind, name)) = event.on.split_once('/') else { continue };
-                if kind == "FlinkDeployment" && is_new(event, &mut counts) {
+                if KINDS.contains(&kind) && is_new(event, &mut counts) {
                     let events = &mut all.entry(name.to_owned()).or_default().events;
                     events.extend(compared(event));
                 }

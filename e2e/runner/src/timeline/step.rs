@@ -187,6 +187,9 @@ impl Reader<'_> {
             let (kind, name) = ("FlinkDeployment".to_owned(), self.cluster(what)?);
             return Ok(Observation::Lifecycle { kind, name, state: what.to_owned() });
         }
+        if let Some(name) = what.strip_suffix(" has status.error") {
+            return Ok(Observation::Error { cluster: name.to_owned() });
+        }
         if let Some(kind_and_name) = self.other(what) {
             return Ok(kind_and_name);
         }
