@@ -2,10 +2,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
+use flink_client::{Endpoint, JarFile, RestRequest, RestResponse, Transport, TransportError};
+use flink_conf::FlinkConf;
 use jiff::Timestamp;
 use kube::core::ObjectMeta;
-use lifecycle::{Effect, FlinkCall, FlinkCluster, FlinkRequest, PollPlan};
+use lifecycle::{Effect, FlinkCall, FlinkCluster, FlinkRequest, JobSubmission, PollPlan};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -16,7 +17,9 @@ use crate::control::Selection;
 use crate::engine::{Engine, Ways};
 use crate::executor::Executor;
 use crate::flink::FlinkAddresses;
-use crate::ports::{Clock, Kind, NoArtifacts, ObjectKey, WatchEvent};
+use crate::ports::{
+    Artifact, ArtifactError, ArtifactRequest, Artifacts, Clock, Kind, NoArtifacts, ObjectKey, WatchEvent,
+};
 use crate::queue::{Outcome, QueueConfig};
 use crate::resource::Resource;
 use crate::testing::Cluster;
@@ -68,6 +71,43 @@ fn flink() -> FlinkCluster {
     FlinkCluster { namespace: "ns".to_owned(), name: "app".to_owned(), rest_port: 8081, tls: false }
 }
 
+/// Cancels a job.
+fn cancel() -> Effect {
+    let request = FlinkRequest::Cancel { job_id: "0".repeat(32) };
+    Effect::Flink(FlinkCall { cluster: flink(), request, tolerate_failure: true })
+}
+
+/// Submits a job.
+fn submit() -> Effect {
+    Effect::SubmitJob(Box::new(JobSubmission {
+        cluster: flink(),
+        job_id: "0".repeat(32),
+        jar_uri: Some("https://jars.example.com/endless.jar".to_owned()),
+        configuration: FlinkConf::new(),
+        entry_class: None,
+        args: Vec::new(),
+        parallelism: None,
+        savepoint_path: None,
+        allow_non_restored_state: None,
+        flink_version: None,
+        time_limit: Duration::from_mins(10),
+    }))
+}
+
+/// A host whose jars never end.
+struct Endless;
+
+#[async_trait]
+impl Artifacts for Endless {
+    async fn fetch(&self, _: &ArtifactRequest) -> Result<Artifact, ArtifactError> {
+        std::future::pending().await
+    }
+
+    fn empty_jar(&self) -> JarFile {
+        NoArtifacts.empty_jar()
+    }
+}
+
 /// What a pass does.
 type Pass = Box<dyn Fn(&ObjectKey) -> Outcome + Send + Sync>;
 
@@ -75,8 +115,8 @@ struct Scripted {
     /// A pass takes one of these, if there are to be any.
     permits: Option<Arc<Semaphore>>,
     pass: Pass,
-    /// Cancels the job of resources with this name.
-    cancels: Option<(&'static str, Arc<Executor>)>,
+    /// What else is done in a pass over the resource with this name.
+    does: Option<(&'static str, Effect, Arc<Executor>)>,
     running: AtomicUsize,
     most: AtomicUsize,
     passes: Mutex<Vec<(String, u64)>>,
@@ -96,11 +136,13 @@ impl Reconciler for Scripted {
         if let Some(permits) = &self.permits {
             permits.acquire().await.unwrap().forget();
         }
-        if let Some((_, executor)) = self.cancels.as_ref().filter(|(name, _)| *name == key.name) {
-            let request = FlinkRequest::Cancel { job_id: "0".repeat(32) };
-            let call = FlinkCall { cluster: flink(), request, tolerate_failure: true };
-            let resource = Resource::new(KIND, &ObjectMeta::default());
-            executor.perform(&resource, vec![Effect::Flink(call)]).await;
+        if let Some((_, effect, executor)) = self.does.as_ref().filter(|(name, ..)| *name == key.name) {
+            let metadata = ObjectMeta {
+                namespace: Some(key.namespace.clone()),
+                name: Some(key.name.clone()),
+                ..ObjectMeta::default()
+            };
+            executor.perform(&Resource::new(KIND, &metadata), vec![effect.clone()]).await;
         }
         self.running.fetch_sub(1, Ordering::SeqCst);
         (self.pass)(key)
@@ -123,13 +165,13 @@ impl Bench {
     fn over(
         transport: Arc<dyn Transport>,
         permits: Option<usize>,
-        cancels: Option<&'static str>,
+        does: Option<(&'static str, Effect)>,
         pass: impl Fn(&ObjectKey) -> Outcome + Send + Sync + 'static,
     ) -> Self {
         let cluster = Arc::new(Cluster::default());
         let clock = Arc::new(TokioClock(Instant::now()));
         let ways = Ways {
-            artifacts: Arc::new(NoArtifacts),
+            artifacts: Arc::new(Endless),
             api: cluster.clone(),
             transport,
             addresses: FlinkAddresses::ServiceDns,
@@ -142,7 +184,7 @@ impl Bench {
         let reconciler = Arc::new(Scripted {
             permits: permits.map(|permits| Arc::new(Semaphore::new(permits))),
             pass: Box::new(pass),
-            cancels: cancels.map(|name| (name, executor)),
+            does: does.map(|(name, effect)| (name, effect, executor)),
             running: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             passes: Mutex::default(),
@@ -208,7 +250,7 @@ async fn passes_are_bounded_and_a_resource_never_runs_twice_at_once() {
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_job_manager_that_never_answers_holds_no_slot() {
     let pass = |_: &ObjectKey| Outcome::OnChange;
-    let bench = Bench::over(Arc::new(Silent), None, Some("silent"), pass);
+    let bench = Bench::over(Arc::new(Silent), None, Some(("silent", cancel())), pass);
     bench.cluster.put(KIND, "silent", |_| {});
     let _run = bench.start(DriverConfig { reconciles: 1, ..DriverConfig::default() });
     seconds(1).await;
@@ -412,4 +454,22 @@ async fn our_own_status_during_a_pass_is_no_reason_for_another() {
     bench.cluster.put(KIND, "a", |it| it.data = json!({"status": {"error": "by somebody else"}}));
     seconds(1).await;
     assert_eq!(bench.passes().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_jar_delays_nobody_and_ends_when_its_resource_changes() {
+    let effect = Some(("slow", submit()));
+    let bench = Bench::over(Arc::new(Silent), None, effect, |_| Outcome::OnChange);
+    bench.cluster.put(KIND, "slow", |_| {});
+    let run = bench.start(DriverConfig { reconciles: 1, ..DriverConfig::default() });
+    seconds(1).await;
+    bench.cluster.put(KIND, "other", |_| {});
+    seconds(9).await;
+    bench.cluster.put(KIND, "slow", |it| it.metadata.generation = Some(2));
+    seconds(1).await;
+    let passes = bench.passes();
+    let expected = [("slow", 0), ("other", 1), ("slow", 10)];
+    assert_eq!(passes.iter().map(|(name, at)| (name.as_str(), *at)).collect::<Vec<_>>(), expected);
+    bench.stop.send(true).unwrap();
+    run.await.unwrap().unwrap();
 }
