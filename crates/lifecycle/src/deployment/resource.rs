@@ -20,6 +20,7 @@ impl JobResource for FlinkDeployment {
     type Status = FlinkDeploymentStatus;
 
     const KIND: JobKind = JobKind::FlinkDeployment;
+    const COMPONENT: Component = Component::JobManagerDeployment;
     const OWNS_CLUSTER: bool = true;
 
     fn metadata(&self) -> &ObjectMeta {

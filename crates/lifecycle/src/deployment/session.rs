@@ -137,8 +137,8 @@ impl Pass<'_> {
             };
             let live: Vec<_> = answer.jobs.iter().filter(|job| !has_ended(job)).cloned().collect();
             let is_news = self.now().duration_since(answer.at) <= NEWS;
-            // That none runs is soon out of date.
-            if is_news || !live.is_empty() {
+            // What is said is soon out of date. A JobManager that has fallen silent still has the jobs that it had.
+            if is_news || failure.is_some() && !live.is_empty() {
                 return JobsOnCluster::Known(live);
             }
         }

@@ -7,7 +7,7 @@ use api::{Retry, RetryKind};
 
 use super::pass::{Pass, last_reconciled_spec};
 use super::resource::{JobResource, JobResourceStatus};
-use crate::event::{Component, EventRecord, Reason};
+use crate::event::{EventRecord, Reason};
 
 /// A job that ran for this long before it failed has recovered from its earlier failures: they are not counted any more.
 pub(crate) const RECOVERED: Duration = Duration::from_mins(10);
@@ -33,13 +33,13 @@ impl<R: JobResource> Pass<'_, R> {
     /// An error of the deployment itself: status and a Warning Event of component JobManagerDeployment.
     pub(crate) fn fail(&mut self, class: &str, reason: Reason, message: &str) {
         self.set_error(class, message);
-        self.event(EventRecord::warning(reason, Component::JobManagerDeployment, message));
+        self.event(EventRecord::warning(reason, R::COMPONENT, message));
     }
 
     /// The same as [`Pass::fail`], with an Event only when the error is news.
     pub(crate) fn fail_once(&mut self, class: &str, reason: Reason, message: &str) {
         self.set_error(class, message);
-        self.explain(EventRecord::warning(reason, Component::JobManagerDeployment, message));
+        self.explain(EventRecord::warning(reason, R::COMPONENT, message));
     }
 
     /// An Event that explains the error of the status. It is told when the error is recorded, and not again as long as

@@ -11,6 +11,7 @@ use kube::core::ObjectMeta;
 use super::pass::{Pass, Stage};
 use crate::diff::SpecDiff;
 use crate::effect::FlinkCluster;
+use crate::event::Component;
 use crate::observed::FlinkAnswer;
 
 /// A resource with a Flink job: a FlinkDeployment, or a FlinkSessionJob.
@@ -22,6 +23,8 @@ pub(crate) trait JobResource: Sized {
 
     /// Its name in references.
     const KIND: JobKind;
+    /// What Events about errors are about.
+    const COMPONENT: Component;
     /// Whether the cluster is there for this job alone, and may be ended instead of it.
     const OWNS_CLUSTER: bool;
 

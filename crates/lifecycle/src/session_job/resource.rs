@@ -11,6 +11,7 @@ use kube::core::ObjectMeta;
 use super::Pass;
 use crate::diff::{self, SpecDiff};
 use crate::effect::FlinkCluster;
+use crate::event::Component;
 use crate::job::pass::Stage;
 use crate::job::resource::JobResource;
 use crate::observed::FlinkAnswer;
@@ -20,6 +21,7 @@ impl JobResource for FlinkSessionJob {
     type Status = FlinkSessionJobStatus;
 
     const KIND: JobKind = JobKind::FlinkSessionJob;
+    const COMPONENT: Component = Component::Job;
     const OWNS_CLUSTER: bool = false;
 
     fn metadata(&self) -> &ObjectMeta {

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::sequence::{Sequences, State};
+use super::sequence::{Event, Sequences, State};
 
 /// A listed difference.
 pub(super) struct Listed {
@@ -25,6 +25,10 @@ pub(super) const LISTED: &[Listed] = &[
     Listed { id: "end of a failed job", apply: end_of_failed_job },
     Listed { id: "upgrade done in time", apply: done_in_time },
     Listed { id: "Ingress in place", apply: ingress_in_place },
+    Listed { id: "session job that waits", apply: session_job_waits },
+    Listed { id: "clean-up told once", apply: cleanup_once },
+    Listed { id: "submission that fails", apply: submission_fails },
+    Listed { id: "TaskManagers in place", apply: task_managers_in_place },
 ];
 
 /// Takes what is listed out of the recorded side, and names what occurred.
@@ -84,6 +88,75 @@ fn deletion_during_upgrade(_: &Value, recorded: &mut Sequences, ours: &Sequences
     if ours.job_manager.last().is_some_and(|state| state.name == "READY") {
         remove_last(&mut recorded.job_manager, |state| state.name == "MISSING");
     }
+    true
+}
+
+/// A session job that waits for its cluster has a status, and no Event about the cluster's version.
+fn session_job_waits(job: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let waits = |side: &Sequences| side.lifecycle.first().is_some_and(|state| state == "CREATED");
+    if job["kind"] != "FlinkSessionJob" || waits(recorded) || !waits(ours) {
+        return false;
+    }
+    recorded.lifecycle.insert(0, "CREATED".to_owned());
+    recorded.events.retain(|event| event.reason != "UnsupportedFlinkVersion");
+    true
+}
+
+/// The deletion of a session job is told once, and not with each look at it.
+fn cleanup_once(job: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let count = |side: &Sequences| side.events.iter().filter(|event| event.reason == "Cleanup").count();
+    if job["kind"] != "FlinkSessionJob" || count(recorded) < 2 || count(ours) != 1 {
+        return false;
+    }
+    let first = recorded.events.iter().position(|event| event.reason == "Cleanup");
+    let mut place = 0;
+    recorded.events.retain(|event| {
+        place += 1;
+        event.reason != "Cleanup" || first == Some(place - 1)
+    });
+    true
+}
+
+/// A jar that cannot be had: the recorded state goes to and fro with each try, and each is told.
+fn submission_fails(job: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let reasons = |side: &Sequences| side.events.iter().map(|event| event.reason.clone()).collect::<Vec<_>>();
+    let flaps = recorded.lifecycle.iter().all(|state| ["UPGRADING", "FAILED"].contains(&state.as_str()));
+    let failed = reasons(ours) == ["Submit", "Error"] && ours.lifecycle == ["UPGRADING"];
+    if job["kind"] != "FlinkSessionJob" || !flaps || !failed || reasons(recorded).len() < 3 {
+        return false;
+    }
+    recorded.lifecycle.truncate(1);
+    recorded.events.truncate(2);
+    true
+}
+
+/// Another number of TaskManagers of a standalone session cluster: the recorded cluster is replaced, and its job lost.
+fn task_managers_in_place(resource: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let texts = |what: &[&str]| what.iter().map(ToString::to_string).collect::<Vec<_>>();
+    if resource["kind"] == "FlinkSessionJob" {
+        let lost = texts(&["SUSPENDED", "UPGRADING", "DEPLOYED"]);
+        let at = recorded.lifecycle.windows(3).position(|states| states == lost.as_slice());
+        let (Some(at), false) = (at, ours.lifecycle.contains(&lost[0])) else { return false };
+        recorded.lifecycle.drain(at..at + 3);
+        remove_last(&mut recorded.job, |state| state == "RECONCILING");
+        let again = ["Missing", "SpecChanged", "Submit"];
+        for reason in again {
+            remove_last(&mut recorded.events, |event| event.reason == reason);
+        }
+        let starts = |event: &Event| event.change.as_ref().is_some_and(|(_, to)| to == "RUNNING");
+        remove_last(&mut recorded.events, starts);
+        return true;
+    }
+    let session = resource["spec"]["mode"] == "standalone" && resource["spec"].get("job").is_none();
+    let replaced = texts(&["UPGRADING", "DEPLOYED", "STABLE"]);
+    if !session || ours.lifecycle.iter().filter(|state| **state == replaced[0]).count() != 1 {
+        return false;
+    }
+    let at = recorded.lifecycle.windows(3).rposition(|states| states == replaced.as_slice());
+    let Some(at) = at.filter(|at| *at > 0) else { return false };
+    // TaskManagers that come and go make it DEPLOYED again.
+    recorded.lifecycle.remove(at);
+    recorded.job_manager.truncate(recorded.job_manager.len() - 3);
     true
 }
 
