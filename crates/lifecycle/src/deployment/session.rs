@@ -136,7 +136,11 @@ impl Pass<'_> {
                 job.state.is_terminal() || self.observed.session_jobs.iter().any(is_it)
             };
             let live: Vec<_> = answer.jobs.iter().filter(|job| !has_ended(job)).cloned().collect();
-            let is_news = self.now().duration_since(answer.at) <= NEWS;
+            // Whoever deletes a cluster may have deleted its jobs right before: those of a list from before are not there
+            // any more.
+            let asked = self.resource.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+            let may_be_over = asked.is_some_and(|asked| answer.at.as_second() <= asked.as_second());
+            let is_news = self.now().duration_since(answer.at) <= NEWS && (live.is_empty() || !may_be_over);
             // What is said is soon out of date. A JobManager that has fallen silent still has the jobs that it had.
             if is_news || failure.is_some() && !live.is_empty() {
                 return JobsOnCluster::Known(live);

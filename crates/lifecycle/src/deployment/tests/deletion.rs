@@ -384,6 +384,14 @@ fn with_unmanaged_job(options: &[(&str, &str)]) -> World {
 fn a_session_cluster_waits_for_jobs_that_nobody_manages() {
     let mut world = with_unmanaged_job(&[]);
     world.pass();
+    assert_eq!(
+        world.condition("Deleting").unwrap().0,
+        "JobsUnknown",
+        "a list from before may be out of date"
+    );
+    world.later(2);
+    world.answer().at = world.now;
+    world.pass();
     let (reason, message) = world.condition("Deleting").unwrap();
     assert!(reason == "RunningJobs" && message.contains(&"f".repeat(32)), "{message}");
     assert!(world.decide().poll.is_some(), "asked further");
