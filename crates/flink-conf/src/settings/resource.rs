@@ -154,9 +154,9 @@ pub struct OperatorSettings {
     pub savepoint_history_max_count: usize,
     /// `savepoint.history.max.age`, default 24 h, at most the threshold.
     pub savepoint_history_max_age: Duration,
-    /// `periodic.savepoint.interval`: a duration or a cron expression, as text.
+    /// `periodic.savepoint.interval`, no default: a duration or a Quartz cron expression, as text.
     pub periodic_savepoint_interval: Option<String>,
-    /// `periodic.checkpoint.interval`: a duration or a cron expression, as text.
+    /// `periodic.checkpoint.interval`, no default: a duration or a Quartz cron expression, as text.
     pub periodic_checkpoint_interval: Option<String>,
 
     /// `rest.port` of the configuration that was read, default 8081. A running cluster has that of the
@@ -544,6 +544,24 @@ mod tests {
         let settings = OperatorSettings::of_deployment(&defaults, "team", &spec(json!({})))?;
         assert_eq!(settings.reconcile_interval, Duration::from_secs(7));
         assert_eq!(settings.flink_client_timeout, Duration::from_secs(8));
+        Ok(())
+    }
+
+    #[test]
+    fn schedules_are_texts() -> Result<(), ConfError> {
+        let defaults =
+            defaults(&[("periodic.savepoint.interval", "6 h"), ("periodic.checkpoint.interval", "1 h")]);
+        let configuration = json!({
+            "kubernetes.operator.periodic.savepoint.interval": "0 0 12 * * ?",
+            "kubernetes.operator.periodic.checkpoint.interval": 60_000,
+        });
+        let settings = OperatorSettings::of_deployment(&defaults, "ns", &spec(configuration))?;
+        assert_eq!(settings.periodic_savepoint_interval.as_deref(), Some("0 0 12 * * ?"));
+        assert_eq!(settings.periodic_checkpoint_interval.as_deref(), Some("60000"));
+        let configuration = json!({"kubernetes.operator.periodic.savepoint.interval": " "});
+        let settings = OperatorSettings::of_deployment(&defaults, "ns", &spec(configuration))?;
+        assert_eq!(settings.periodic_savepoint_interval, None, "switched off by the resource");
+        assert_eq!(settings.periodic_checkpoint_interval.as_deref(), Some("1 h"));
         Ok(())
     }
 
