@@ -11,6 +11,7 @@ pub mod effect;
 pub mod event;
 pub mod job;
 pub mod observed;
+pub mod schedule;
 pub mod session_job;
 pub mod validate;
 
@@ -22,6 +23,7 @@ pub use effect::{
 };
 pub use event::{Component, EventMode, EventRecord, EventType, Reason};
 pub use observed::Observed;
+pub use schedule::Schedule;
 
 /// The name under which Kubernetes keeps which fields of an object we have set (`metadata.managedFields`).
 pub const FIELD_MANAGER: &str = "flink-kubernetes-operator";

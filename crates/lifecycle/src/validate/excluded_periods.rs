@@ -2,7 +2,7 @@
 //!
 //! Upstream: `CalendarUtils` of the autoscaler, with Quartz' `DailyCalendar` and `CronExpression`.
 
-use super::cron;
+use crate::schedule::Cron;
 
 /// Checks one entry: a daily range, a cron expression, or one of each joined by `&&`. The error says what is wrong.
 pub(super) fn check(entry: &str) -> Result<(), String> {
@@ -14,7 +14,7 @@ pub(super) fn check(entry: &str) -> Result<(), String> {
     for part in &parts {
         if is_daily(part) {
             daily += 1;
-        } else if let Err(reason) = cron::check(part) {
+        } else if let Err(reason) = part.parse::<Cron>() {
             return Err(format!("'{part}' is neither a daily range nor a Quartz cron expression ({reason})"));
         }
     }

@@ -8,7 +8,6 @@
 
 mod artifact_settings;
 mod autoscaler;
-mod cron;
 mod deployment;
 mod excluded_periods;
 mod findings;

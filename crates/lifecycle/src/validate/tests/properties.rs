@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::super::{
-    ArtifactSettings, Rule, cron, deployment, excluded_periods, host_to_resolve, report, status_message,
+    ArtifactSettings, Rule, deployment, excluded_periods, host_to_resolve, report, status_message,
 };
 use super::conf;
+use crate::schedule::Cron;
 
 /// Options that rules read, each with a text that may or may not fit.
 fn any_options() -> impl Strategy<Value = Vec<(&'static str, String)>> {
@@ -68,7 +69,7 @@ proptest! {
     #[test]
     fn any_text_may_be_a_uri_or_a_period(text in "[a-z0-9:/@\\[\\]%#?. *,L-]{0,30}|.{0,30}") {
         let _ = host_to_resolve(Some(&text), &ArtifactSettings::default());
-        if cron::check(&text).is_ok() {
+        if text.parse::<Cron>().is_ok() {
             prop_assert_eq!(excluded_periods::check(&text), Ok(()));
         }
     }
