@@ -9,6 +9,7 @@ use deployment::DeploymentReconciler;
 use engine::control::Control;
 use flink_conf::OperatorDefaults;
 use session_job::SessionJobReconciler;
+use snapshot::SnapshotReconciler;
 use tokio::sync::Notify;
 
 use crate::arguments::Arguments;
@@ -20,6 +21,7 @@ pub(crate) struct Reload {
     pub(crate) interval: Duration,
     pub(crate) reconciler: Arc<DeploymentReconciler>,
     pub(crate) session_jobs: Arc<SessionJobReconciler>,
+    pub(crate) snapshots: Arc<SnapshotReconciler>,
     pub(crate) artifacts: Arc<ArtifactStore>,
     pub(crate) control: Arc<Control>,
     pub(crate) news: Arc<Notify>,
@@ -46,7 +48,8 @@ impl Reload {
             Err(error) => tracing::error!("jars are fetched under the old options: {error:#}"),
         }
         if self.reconciler.set_defaults(defaults.clone()) {
-            self.session_jobs.set_defaults(defaults);
+            self.session_jobs.set_defaults(defaults.clone());
+            self.snapshots.set_defaults(defaults);
             tracing::info!("the operator's configuration has changed");
             self.control.wake_everything();
             self.news.notify_one();

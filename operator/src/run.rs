@@ -17,6 +17,7 @@ use flink_client::{HttpOptions, HttpTransport, Transport};
 use flink_conf::OperatorDefaults;
 use flink_conf::settings::{OperatorSettings, StartupSettings, namespaces_of};
 use session_job::SessionJobReconciler;
+use snapshot::SnapshotReconciler;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -64,17 +65,21 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
     let selection = selection(arguments, &startup);
     tracing::info!(namespaces = ?selection.namespaces, labels = ?selection.labels, "watching");
     let reconciler = Arc::new(DeploymentReconciler::new(engine.clone(), defaults.clone(), files));
-    let session_jobs = Arc::new(SessionJobReconciler::new(engine.clone(), defaults));
-    let kinds = [Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB];
+    let session_jobs = Arc::new(SessionJobReconciler::new(engine.clone(), defaults.clone()));
+    let snapshot_resources = OperatorSettings::of_operator(&defaults).snapshot_resources;
+    let snapshots = Arc::new(SnapshotReconciler::new(engine.clone(), defaults));
+    let mut kinds = vec![Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB];
+    kinds.extend(snapshot_resources.then_some(Kind::FLINK_STATE_SNAPSHOT));
     let control = Arc::new(Control::new(engine, &kinds, &selection, queue(&startup)));
     if let Some(address) = listen_address(arguments, &startup) {
         http::serve(address, Arc::new(OperatorPages::new(Arc::clone(&control), Arc::clone(&reconciler))))?;
     }
     let reconcilers: Vec<Arc<dyn Reconciler>> =
-        vec![Arc::clone(&reconciler) as _, Arc::clone(&session_jobs) as _];
+        vec![Arc::clone(&reconciler) as _, Arc::clone(&session_jobs) as _, Arc::clone(&snapshots) as _];
     let driver = Driver::new(Arc::clone(&control), reconcilers, driver_config(&startup));
     if let Some(interval) = startup.dynamic_config_interval {
-        let reload = Reload { interval, reconciler, session_jobs, artifacts, control, news: driver.news() };
+        let news = driver.news();
+        let reload = Reload { interval, reconciler, session_jobs, snapshots, artifacts, control, news };
         tokio::spawn(reload.run(arguments.clone()));
     }
     let stopped = driver.run(stop_signal()?).await?;

@@ -15,6 +15,9 @@ pub const LABEL_SNAPSHOT_STATE: &str = "snapshot.state";
 pub const LABEL_JOB_REFERENCE_KIND: &str = "job-reference.kind";
 /// Label of a FlinkStateSnapshot: name of its job.
 pub const LABEL_JOB_REFERENCE_NAME: &str = "job-reference.name";
+/// Label of a FlinkStateSnapshot: uid of the resource of its job. A resource of the same name that is created later is
+/// another one. The Java operator has no such label and leaves it alone.
+pub const LABEL_JOB_REFERENCE_UID: &str = "job-reference.uid";
 /// Label of a FlinkDeployment that is a child of a FlinkBlueGreenDeployment: `BLUE` or `GREEN`.
 pub const LABEL_BLUE_GREEN_DEPLOYMENT_TYPE: &str = "flink/blue-green-deployment-type";
 

@@ -62,7 +62,8 @@ impl DeploymentReconciler {
         let identity = Resource::new(Kind::FLINK_DEPLOYMENT, &resource.metadata);
         let memory = self.course.memory(&identity);
         let defaults = self.defaults();
-        let context = Context { now: self.engine.clock.now(), defaults: &defaults, files: &self.files };
+        let (now, zone) = (self.engine.clock.now(), self.engine.clock.zone());
+        let context = Context { now, zone: &zone, defaults: &defaults, files: &self.files };
         let observed = self.observe(key, resource, &memory, &context).await;
         let decision = decide(resource, &observed, &context);
         let step = Step {
@@ -152,6 +153,9 @@ impl DeploymentReconciler {
             rest_service,
             session_jobs,
             session_cluster: None,
+            snapshots: self.engine.caches.snapshots_of(&id),
+            no_snapshot_resources: self.engine.caches.is_not_installed(Kind::FLINK_STATE_SNAPSHOT),
+            begun: memory.begun.clone(),
             submitted_job: None,
             created_attempt: memory.created_attempt.clone(),
             exceptions_reported,

@@ -225,7 +225,9 @@ async fn effects(bench: &mut Bench) -> Result<(), Failure> {
     let flink = Flink::new(transport, FlinkAddresses::ServiceProxy);
     let time = Duration::from_secs(10);
     let artifacts = Arc::new(NoArtifacts);
-    let executor = Executor::new(Arc::new(api.clone()), caches.clone(), events, flink, artifacts, time);
+    let clock = SystemClock::new();
+    let executor =
+        Executor::new(Arc::new(api.clone()), caches.clone(), events, flink, artifacts, clock, time);
     let stored = api.get(FLINK, &bench.key("flink")).await?.ok_or("the FlinkDeployment is gone")?;
     caches.wrote(&stored);
     let resource = Resource::new(FLINK, &stored.metadata);

@@ -154,6 +154,12 @@ impl Control {
                 (listed, failure)
             }
         };
+        if OPTIONAL.contains(kind) {
+            let absent = failure.as_ref().is_some_and(|error| is_absent(*kind, error));
+            if absent || listed {
+                self.engine.caches.set_installed(*kind, !absent);
+            }
+        }
         let wakes = self.engine.caches.apply(*kind, scope.namespace.as_deref(), event);
         let mut state = self.state();
         let watch_state = state.watches.entry(watch.clone()).or_default();

@@ -68,6 +68,7 @@ impl Engine {
             Arc::clone(&events),
             flink.clone(),
             artifacts,
+            Arc::clone(&clock),
             flink_time_limit,
         );
         let status = StatusWriter::new(Arc::clone(&api), Arc::clone(&caches));

@@ -67,11 +67,16 @@ pub enum Question {
         /// Our identity of the operation.
         trigger_id: String,
     },
-    /// The result of a triggered checkpoint.
+    /// The result of a triggered checkpoint: where it lies.
     Checkpoint {
         /// The job.
         job_id: String,
         /// Our identity of the operation.
+        trigger_id: String,
+    },
+    /// What came of a savepoint's disposal.
+    Disposal {
+        /// Flink's id of the operation.
         trigger_id: String,
     },
     /// Why a job failed.
@@ -101,7 +106,7 @@ impl Question {
     #[must_use]
     pub fn job_id(&self) -> Option<&str> {
         match self {
-            Self::ClusterInfo => None,
+            Self::ClusterInfo | Self::Disposal { trigger_id: _ } => None,
             Self::Checkpoints { job_id }
             | Self::Savepoint { job_id, trigger_id: _ }
             | Self::Checkpoint { job_id, trigger_id: _ }

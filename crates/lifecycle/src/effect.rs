@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use api::FlinkVersion;
 use flink_conf::FlinkConf;
+use jiff::Timestamp;
 use kube::core::DynamicObject;
 use resources::ClusterObjects;
 use serde_json::Value;
@@ -272,11 +273,35 @@ pub enum FlinkRequest {
         /// Every vertex of the job, by its id.
         vertices: BTreeMap<String, ParallelismBounds>,
     },
-    /// Delete the files of a savepoint.
+    /// Delete the files of a savepoint. Flink chooses the id of this operation: see [`Begun`].
     DisposeSavepoint {
         /// Where it is.
         path: String,
-        /// Our identity of this call.
-        trigger_id: String,
     },
+}
+
+impl FlinkRequest {
+    /// What the operation is known by that this call begins: our trigger id, or the path of a savepoint that is disposed
+    /// of. `None` for calls that are over when they are answered.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        match self {
+            Self::Cancel { .. } | Self::Rescale { .. } => None,
+            Self::StopWithSavepoint { trigger_id, .. }
+            | Self::TriggerSavepoint { trigger_id, .. }
+            | Self::TriggerCheckpoint { trigger_id, .. } => Some(trigger_id),
+            Self::DisposeSavepoint { path } => Some(path),
+        }
+    }
+}
+
+/// An operation that Flink has begun for this process. Losing this knowledge, as a restart does, costs a repeated call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// [`FlinkRequest::operation`].
+    pub operation: String,
+    /// The id that its result is found under.
+    pub id: String,
+    /// When Flink's answer was there.
+    pub at: Timestamp,
 }

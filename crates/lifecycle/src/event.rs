@@ -68,6 +68,8 @@ pub enum Reason {
     SavepointError,
     /// A checkpoint failed.
     CheckpointError,
+    /// A snapshot is given up because its job has ended.
+    SnapshotAbandoned,
     /// The newest checkpoint of a finished job cannot be found or addressed.
     CheckpointNotFound,
     /// The resource is being deleted.
@@ -112,6 +114,7 @@ impl Reason {
             Self::JobStatusChanged => "JobStatusChanged",
             Self::SavepointError => "SavepointError",
             Self::CheckpointError => "CheckpointError",
+            Self::SnapshotAbandoned => "SnapshotAbandoned",
             Self::CheckpointNotFound => "CheckpointNotFound",
             Self::Cleanup => "Cleanup",
             Self::CleanupFailed => "CleanupFailed",

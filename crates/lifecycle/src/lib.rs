@@ -13,12 +13,13 @@ pub mod job;
 pub mod observed;
 pub mod schedule;
 pub mod session_job;
+pub mod snapshot;
 pub mod validate;
 
 pub use decision::{Decision, PollPlan, Question, Requeue};
 pub use deployment::{Context, Reads, decide, reads};
 pub use effect::{
-    ChangeObject, DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, JobSubmission,
+    Begun, ChangeObject, DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, JobSubmission,
     ObjectReference, ParallelismBounds, Propagation, RemoveData, ScaleObject,
 };
 pub use event::{Component, EventMode, EventRecord, EventType, Reason};

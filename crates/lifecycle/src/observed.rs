@@ -5,14 +5,14 @@ mod ingress;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{FlinkDeployment, JobStatusState};
+use api::{FlinkDeployment, JobStatusState, SnapshotState, SnapshotTriggerType, SnapshotType};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
 pub use ingress::{IngressView, OwnedIngress, SPEAKERS};
 
-use crate::effect::ParallelismBounds;
+use crate::effect::{Begun, ParallelismBounds};
 
 /// Everything that [`crate::decide`] may look at besides the resource itself.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,12 @@ pub struct Observed {
     pub rest_service: Option<bool>,
     /// FlinkSessionJobs that refer to this resource.
     pub session_jobs: Vec<SessionJob>,
+    /// FlinkStateSnapshots that refer to this resource.
+    pub snapshots: Vec<Snapshot>,
+    /// Whether there can be none, as their definition is not installed.
+    pub no_snapshot_resources: bool,
+    /// What Flink has begun for this resource, as far as this process knows.
+    pub begun: Option<Begun>,
     /// The session cluster of a FlinkSessionJob, if there is one of that name.
     pub session_cluster: Option<Arc<FlinkDeployment>>,
     /// The job whose submission Flink has confirmed to this process.
@@ -78,6 +84,29 @@ pub struct SessionJob {
     pub ended: bool,
     /// Whether that job is being submitted or ended.
     pub under_way: bool,
+}
+
+/// A FlinkStateSnapshot, as far as the resource of its job has to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// What it is; `None` when its spec does not say so.
+    pub snapshot_type: Option<SnapshotType>,
+    /// What caused it.
+    pub trigger_type: SnapshotTriggerType,
+    /// How far it is.
+    pub state: SnapshotState,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+    /// uid of the resource that it is of, where that is recorded.
+    pub job_uid: Option<String>,
+    /// Where it lies.
+    pub path: Option<String>,
 }
 
 /// A JobManager Deployment.
@@ -410,7 +439,7 @@ pub struct CompletedCheckpoint {
 pub enum OperationResult {
     /// Flink works on it.
     InProgress,
-    /// Done; the path of the savepoint, or the text of the checkpoint's id.
+    /// Done; the path of the savepoint or checkpoint, empty if Flink cannot say where a checkpoint lies.
     Completed(String),
     /// It failed; Flink's reason.
     Failed(String),

@@ -53,7 +53,8 @@ impl SessionJobReconciler {
         let identity = Resource::new(Kind::FLINK_SESSION_JOB, &resource.metadata);
         let memory = self.course.memory(&identity);
         let defaults = self.defaults();
-        let context = Context { now: self.engine.clock.now(), defaults: &defaults, files: &self.files };
+        let (now, zone) = (self.engine.clock.now(), self.engine.clock.zone());
+        let context = Context { now, zone: &zone, defaults: &defaults, files: &self.files };
         let observed = self.observe(key, resource, &memory, &context).await;
         let decision = decide(resource, &observed, &context);
         let step = Step {
@@ -103,6 +104,9 @@ impl SessionJobReconciler {
             job_manager_unread,
             flink,
             session_cluster,
+            snapshots: self.engine.caches.snapshots_of(&id),
+            no_snapshot_resources: self.engine.caches.is_not_installed(Kind::FLINK_STATE_SNAPSHOT),
+            begun: memory.begun.clone(),
             submitted_job: memory.submitted_job.clone(),
             exceptions_reported,
             failure: memory.failure(resource.metadata.generation.unwrap_or_default(), context.now),

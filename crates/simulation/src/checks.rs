@@ -7,6 +7,8 @@
 //!   something by a status that says that this was decided.
 //! * (h) TaskManagers of a standalone cluster serve no other JobManager Deployment than the one that they were made for.
 //! * (i) A Deployment is changed or deleted only if it belongs to a FlinkDeployment, itself or by its owner.
+//! * (j) A snapshot is never COMPLETED with a path that Flink has not returned.
+//! * (k) A savepoint is disposed of only if its resource says so and no other record refers to it.
 //! * A resource that is being deleted says what it waits for.
 //! * Every deletion names the uid that it means.
 //!
@@ -57,6 +59,8 @@ pub(crate) struct Checks {
     specs: BTreeMap<(ObjectKey, i64), Value>,
     /// Attempts and trigger ids that were ever in a status.
     recorded: BTreeSet<String>,
+    /// Paths of savepoints that may be disposed of.
+    disposable: BTreeSet<String>,
     /// Jobs of which a status has ever said that they end.
     ending: BTreeSet<String>,
 }
@@ -87,7 +91,7 @@ impl Checks {
 
     /// Looks at everything that has happened since the last look.
     pub(crate) fn look(&mut self, server: &ApiServer, world: &World) {
-        self.learn(server);
+        self.learn(server, world);
         self.check_live_jobs(world);
         self.check_task_managers(world);
         if world.run_count() > self.started.len() {
@@ -98,12 +102,20 @@ impl Checks {
         }
     }
 
-    fn learn(&mut self, server: &ApiServer) {
+    fn learn(&mut self, server: &ApiServer, world: &World) {
         for change in server.changes_after(self.seen_version) {
             self.seen_version = change.version;
-            let Some(after) = change.after.filter(|_| KINDS.contains(&change.kind)) else {
+            let Some(after) = change.after else { continue };
+            if change.kind == Kind::FLINK_STATE_SNAPSHOT {
+                self.learn_snapshot(&after, server, world);
+            }
+            if !KINDS.contains(&change.kind) {
                 continue;
-            };
+            }
+            for pointer in ["/savepointInfo/triggerId", "/checkpointInfo/triggerId"] {
+                self.recorded.insert(text(&after, &format!("/status/jobStatus{pointer}")).to_owned());
+            }
+            self.learn_history(&after);
             for pointer in ["/status/operation/attempt", "/status/operation/triggerId"] {
                 self.recorded.insert(text(&after, pointer).to_owned());
             }
@@ -123,6 +135,52 @@ impl Checks {
                 after.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default();
             let spec = after.get("spec").cloned().unwrap_or_default();
             self.specs.insert((change.key.clone(), generation), spec);
+        }
+    }
+
+    /// (j), and what is needed for (k).
+    fn learn_snapshot(&mut self, snapshot: &Value, server: &ApiServer, world: &World) {
+        self.recorded.insert(text(snapshot, "/status/triggerId").to_owned());
+        let path = text(snapshot, "/status/path");
+        if text(snapshot, "/status/state") != "COMPLETED" || path.is_empty() {
+            return;
+        }
+        let given = snapshot.pointer("/spec/savepoint/alreadyExists") == Some(&json!(true))
+            && text(snapshot, "/spec/savepoint/path") == path;
+        let name = text(snapshot, "/metadata/name");
+        if !given && !world.storage().all().iter().any(|it| it.path == path) {
+            self.violated(format!(
+                "(j) FlinkStateSnapshot {name} has the path {path}, which Flink has never returned"
+            ));
+        }
+        let keeps = snapshot.pointer("/spec/savepoint/disposeOnDelete") == Some(&json!(false))
+            || snapshot.pointer("/spec/savepoint").is_none();
+        let is_needed =
+            KINDS.iter().flat_map(|kind| server.all(*kind)).any(|resource| refers_to(&resource, path))
+                || server.all(Kind::FLINK_STATE_SNAPSHOT).iter().any(|other| {
+                    text(other, "/metadata/uid") != text(snapshot, "/metadata/uid")
+                        && text(other, "/status/path") == path
+                        && !is_terminating(other)
+                });
+        if is_terminating(snapshot) && !keeps && !is_needed {
+            self.disposable.insert(path.to_owned());
+        }
+    }
+
+    /// Savepoints that a status lists may be disposed of when there are too many.
+    fn learn_history(&mut self, resource: &Value) {
+        let needed = text(resource, "/status/jobStatus/upgradeSavepointPath");
+        let history = resource.pointer("/status/jobStatus/savepointInfo/savepointHistory");
+        let history = history.and_then(Value::as_array).into_iter().flatten();
+        let paths = history.map(|entry| text(entry, "/location").to_owned());
+        self.disposable.extend(paths.filter(|path| path != needed));
+    }
+
+    /// (k)
+    fn check_disposal(&mut self, path: &str, server: &ApiServer, world: &World) {
+        self.learn(server, world);
+        if !self.disposable.contains(path) {
+            self.violated(format!("(k) the savepoint {path} is disposed of, and no resource allows that"));
         }
     }
 
@@ -467,7 +525,13 @@ impl Checks {
     }
 
     /// (d)
-    pub(crate) fn before_flink(&mut self, request: &RestRequest, caller: Caller, server: &ApiServer) {
+    pub(crate) fn before_flink(
+        &mut self,
+        request: &RestRequest,
+        caller: Caller,
+        server: &ApiServer,
+        world: &World,
+    ) {
         use flink_client::Call;
         let body = request.body.read().unwrap_or_default();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -478,6 +542,10 @@ impl Checks {
             Call::Cancel => {
                 let job = request.path.split(['/', '?']).nth(2).unwrap_or_default();
                 self.check_cancel(job, caller, server);
+                return;
+            }
+            Call::DisposeSavepoint => {
+                self.check_disposal(text(&body, "/savepoint-path"), server, world);
                 return;
             }
             _ => return,
@@ -499,6 +567,16 @@ fn operation(resource: &Value) -> Value {
     let copy = text(resource, "/status/clusterInfo/pending-operation");
     let copy: Value = serde_json::from_str(copy).unwrap_or_default();
     copy.get("operation").cloned().unwrap_or_default()
+}
+
+/// Whether a job may have to start from a path, or lists it.
+fn refers_to(resource: &Value, path: &str) -> bool {
+    let info = resource.pointer("/status/jobStatus/savepointInfo");
+    let history = info.and_then(|info| info.pointer("/savepointHistory")).and_then(Value::as_array);
+    text(resource, "/spec/job/initialSavepointPath") == path
+        || text(resource, "/status/jobStatus/upgradeSavepointPath") == path
+        || info.is_some_and(|info| text(info, "/lastSavepoint/location") == path)
+        || history.into_iter().flatten().any(|entry| text(entry, "/location") == path)
 }
 
 fn is_terminating(object: &Value) -> bool {

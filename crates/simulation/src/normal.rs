@@ -74,6 +74,12 @@ fn normal(kind: Kind, object: Value) -> Value {
     if kind == Kind::DEPLOYMENT {
         fields.remove("status");
     }
+    if kind == Kind::FLINK_STATE_SNAPSHOT
+        && let Some(status) = fields.get_mut("status").and_then(Value::as_object_mut)
+    {
+        // Each fault may cost one try.
+        status.remove("failures");
+    }
     let of_ha = |fields: &Map<String, Value>| {
         let name = fields.get("metadata").and_then(|it| it.get("name")).and_then(Value::as_str);
         name.is_some_and(|name| name.ends_with(HA_SUFFIX))

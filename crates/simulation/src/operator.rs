@@ -20,6 +20,7 @@ use futures::stream::{BoxStream, StreamExt};
 use futures::task::noop_waker_ref;
 use resources::OperatorFiles;
 use session_job::SessionJobReconciler;
+use snapshot::SnapshotReconciler;
 
 use crate::gate::Gate;
 use crate::planted::{self, Plant};
@@ -42,6 +43,7 @@ pub(crate) struct Operator {
     control: Arc<Control>,
     deployments: Arc<DeploymentReconciler>,
     session_jobs: Arc<SessionJobReconciler>,
+    snapshots: Arc<SnapshotReconciler>,
     watches: Vec<(Watched, BoxStream<'static, WatchEvent>)>,
 }
 
@@ -68,10 +70,11 @@ impl Operator {
         let limit = OperatorSettings::of_operator(&defaults).flink_client_timeout;
         let engine = Engine::new(ways, limit).map_err(|error| error.to_string())?;
         let session_jobs = Arc::new(SessionJobReconciler::new(engine.clone(), defaults.clone()));
+        let snapshots = Arc::new(SnapshotReconciler::new(engine.clone(), defaults.clone()));
         let files = OperatorFiles::default();
         let deployments = Arc::new(DeploymentReconciler::new(engine.clone(), defaults, files));
         let selection = Selection { ingresses: true, ..Selection::default() };
-        let kinds = [Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB];
+        let kinds = [Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB, Kind::FLINK_STATE_SNAPSHOT];
         let control = Control::new(engine, &kinds, &selection, QueueConfig::default());
         let watches = control
             .watches()
@@ -79,7 +82,7 @@ impl Operator {
             .map(|watched| (watched.clone(), api.watch(watched.kind, &watched.scope)));
         let watches = watches.collect();
         stage.rewound();
-        Ok(Self { number, control: Arc::new(control), deployments, session_jobs, watches })
+        Ok(Self { number, control: Arc::new(control), deployments, session_jobs, snapshots, watches })
     }
 
     /// Takes what the watches tell. Returns whether they told anything.
@@ -98,10 +101,10 @@ impl Operator {
     /// The next thing that is due.
     pub(crate) fn begin(&self) -> Option<Work> {
         if let Some(resource) = self.control.take() {
-            let reconciler: Arc<dyn Reconciler> = if resource.kind == Kind::FLINK_SESSION_JOB {
-                Arc::clone(&self.session_jobs) as _
-            } else {
-                Arc::clone(&self.deployments) as _
+            let reconciler: Arc<dyn Reconciler> = match resource.kind {
+                Kind::FLINK_SESSION_JOB => Arc::clone(&self.session_jobs) as _,
+                Kind::FLINK_STATE_SNAPSHOT => Arc::clone(&self.snapshots) as _,
+                _ => Arc::clone(&self.deployments) as _,
             };
             let key = resource.key.clone();
             return Some(Work::Pass(resource, Box::pin(async move { reconciler.reconcile(&key).await })));

@@ -162,7 +162,7 @@ pub enum Action {
 }
 
 /// Names an object.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectName {
     /// `apiVersion`.
@@ -238,7 +238,7 @@ pub struct JobBehaviour {
 }
 
 /// What is seen from outside. Everything that is named must hold.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Condition {
     /// `status.lifecycleState`.
@@ -298,6 +298,12 @@ pub struct Condition {
     /// Other objects that must not be there.
     #[serde(default)]
     pub absent: Vec<ObjectName>,
+    /// How many FlinkStateSnapshots there are, by type, cause and state: `SAVEPOINT MANUAL COMPLETED`.
+    #[serde(default)]
+    pub snapshots: BTreeMap<String, usize>,
+    /// How many savepoints exist that a job has written, and nobody has deleted.
+    #[serde(default)]
+    pub savepoints: Option<usize>,
     /// How many TaskManagers serve a standalone cluster.
     #[serde(default)]
     pub task_managers: Option<u32>,
@@ -307,7 +313,7 @@ pub struct Condition {
 }
 
 /// An object, and what is seen in it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectState {
     /// `apiVersion`.
@@ -334,7 +340,7 @@ impl std::fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-const FILES: [(&str, &str); 15] = [
+const FILES: [(&str, &str); 16] = [
     ("deploying.yaml", include_str!("../scenarios/deploying.yaml")),
     ("upgrading.yaml", include_str!("../scenarios/upgrading.yaml")),
     ("recovering.yaml", include_str!("../scenarios/recovering.yaml")),
@@ -350,6 +356,7 @@ const FILES: [(&str, &str); 15] = [
     ("ingress.yaml", include_str!("../scenarios/ingress.yaml")),
     ("standalone.yaml", include_str!("../scenarios/standalone.yaml")),
     ("session-job.yaml", include_str!("../scenarios/session-job.yaml")),
+    ("snapshots.yaml", include_str!("../scenarios/snapshots.yaml")),
 ];
 
 /// Scenarios of native clusters that are tried with standalone ones as well.

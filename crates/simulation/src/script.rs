@@ -71,7 +71,10 @@ impl Script {
         if let Some(job) = self.scenario.job.clone() {
             world.configure(|settings| behave(&mut settings.plan, &job));
         }
-        let early = |step: &&Step| matches!(step.action, Action::CreateObject(_) | Action::Reject(_));
+        let early = |step: &&Step| {
+            matches!(step.action, Action::CreateObject(_) | Action::Reject(_))
+                && step.when == Condition::default()
+        };
         let first: Vec<Step> = self.scenario.steps.iter().take_while(early).cloned().collect();
         for step in first {
             self.next += 1;
@@ -267,6 +270,8 @@ impl Script {
             restored_from,
             objects,
             absent,
+            snapshots,
+            savepoints,
             task_managers,
             allows_non_restored_state,
         } = condition;
@@ -318,6 +323,8 @@ impl Script {
             })
             && objects.iter().all(|state| is_in(server, state))
             && absent.iter().all(|name| found(server, &name.api_version, &name.kind, &name.name).is_none())
+            && snapshots.iter().all(|(kind, wanted)| number_of_snapshots(server, kind) == *wanted)
+            && savepoints.is_none_or(|wanted| number_of_savepoints(world) == wanted)
             && task_managers.is_none_or(|wanted| world.task_managers(&self.cluster()) == wanted)
             && is(allows_non_restored_state, &|| {
                 world.runs().last().is_some_and(|run| run.allows_non_restored_state)
@@ -349,6 +356,30 @@ impl Script {
             .filter(|(_, key, _)| !self.created.contains(&key.name));
         left.count() == 0
     }
+}
+
+/// FlinkStateSnapshots of that type, cause and state.
+fn number_of_snapshots(server: &ApiServer, wanted: &str) -> usize {
+    let text = |object: &Value, pointer: &str| {
+        object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let shown = |object: &Arc<Value>| {
+        let kind = text(object, "/metadata/labels/snapshot.type");
+        let cause = text(object, "/metadata/labels/snapshot.trigger-type");
+        format!("{kind} {cause} {}", text(object, "/status/state"))
+    };
+    server.all(Kind::FLINK_STATE_SNAPSHOT).iter().filter(|object| shown(object) == wanted).count()
+}
+
+fn number_of_savepoints(world: &World) -> usize {
+    let written = world.storage().all().into_iter();
+    written
+        .filter(|it| {
+            it.kind == flink_client::stub::SnapshotKind::Savepoint
+                && !it.deleted
+                && !OUTSIDE.contains(&it.path.as_str())
+        })
+        .count()
 }
 
 fn operator_starts(world: &World) -> usize {

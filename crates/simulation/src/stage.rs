@@ -191,7 +191,7 @@ impl Stage {
     pub(crate) fn check_flink(&self, operator: u32, request: &RestRequest) {
         let mut state = self.state();
         let caller = if state.asleep == Some(operator) { Caller::OldLeader } else { Caller::Leader };
-        state.checks.before_flink(request, caller, &self.server);
+        state.checks.before_flink(request, caller, &self.server, &self.world);
     }
 
     /// The end is reached and has lasted.

@@ -1,6 +1,6 @@
 //! How each kind is kept.
 
-use api::{DecodeError, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
+use api::{DecodeError, FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, JobKind};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -9,6 +9,8 @@ use lifecycle::observed::{SPEAKERS, TaskManagers};
 use serde_json::{Value, json};
 
 use super::store::Cached;
+use super::wake::ResourceId;
+use crate::ports::{Kind, ObjectKey};
 
 /// Annotation in which kubectl keeps a second copy of the whole object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -21,21 +23,52 @@ fn without_bookkeeping(mut object: DynamicObject) -> DynamicObject {
     object
 }
 
-macro_rules! cached_resource {
-    ($($kind:ty),*) => {$(
-        impl Cached for $kind {
-            fn decode(object: DynamicObject) -> Result<Self, DecodeError> {
-                api::decode(without_bookkeeping(object))
-            }
+impl Cached for FlinkDeployment {
+    fn decode(object: DynamicObject) -> Result<Self, DecodeError> {
+        api::decode(without_bookkeeping(object))
+    }
 
-            fn metadata(&self) -> &ObjectMeta {
-                &self.metadata
-            }
-        }
-    )*};
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
 }
 
-cached_resource!(FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot);
+impl Cached for FlinkSessionJob {
+    fn decode(object: DynamicObject) -> Result<Self, DecodeError> {
+        api::decode(without_bookkeeping(object))
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    /// Its cluster: whether that may be deleted depends on its jobs.
+    fn referred(&self) -> Option<ResourceId> {
+        let name = self.spec.deployment_name.clone()?;
+        Some(ResourceId::new(Kind::FLINK_DEPLOYMENT, ObjectKey { name, ..ObjectKey::of(&self.metadata) }))
+    }
+}
+
+impl Cached for FlinkStateSnapshot {
+    fn decode(object: DynamicObject) -> Result<Self, DecodeError> {
+        api::decode(without_bookkeeping(object))
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    /// Its job; the kind counts (the Java operator ignores it, W-06).
+    fn referred(&self) -> Option<ResourceId> {
+        let reference = self.spec.job_reference.as_ref()?;
+        let kind = match reference.kind? {
+            JobKind::FlinkDeployment => Kind::FLINK_DEPLOYMENT,
+            JobKind::FlinkSessionJob => Kind::FLINK_SESSION_JOB,
+        };
+        let name = reference.name.clone()?;
+        Some(ResourceId::new(kind, ObjectKey { name, ..ObjectKey::of(&self.metadata) }))
+    }
+}
 
 /// Kept without its pod template and selector: metadata, `spec.replicas`, `spec.paused` and status are all that is looked
 /// at; and who has scaled it.

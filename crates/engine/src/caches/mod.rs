@@ -10,6 +10,7 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
@@ -17,8 +18,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
-use lifecycle::observed::SessionJob;
+use lifecycle::observed::{SessionJob, Snapshot};
 use lifecycle::session_job::seen_from_cluster;
+use lifecycle::snapshot::seen_from_job;
 use resources::names::{COMPONENT_JOB_MANAGER, COMPONENT_TASK_MANAGER};
 use serde::Serialize;
 use serde_json::Value;
@@ -59,6 +61,8 @@ pub struct Caches {
     pub deployments: Cache<Deployment>,
     /// Ingresses that [`INGRESS_SELECTOR`] matches, without their status.
     pub ingresses: Cache<Ingress>,
+    /// Kinds whose definitions are not installed.
+    not_installed: Mutex<BTreeSet<Kind>>,
     /// Resources that have to be looked at because of writes of ours: no watch will tell of these, as they are known.
     news: Mutex<Vec<ResourceId>>,
 }
@@ -69,11 +73,17 @@ impl Caches {
     pub fn apply(&self, kind: Kind, namespace: Option<&str>, event: WatchEvent) -> Vec<Wake> {
         match kind {
             Kind::FLINK_DEPLOYMENT => feed(&self.flink_deployments, namespace, event, |change| {
-                let jobs = self.jobs_that_care(change).into_iter();
-                let jobs = jobs.map(|resource| Wake { resource, cause: Cause::Changed });
-                wake::by_primary(change).into_iter().chain(jobs).collect()
+                let others = self.jobs_that_care(change).into_iter();
+                let others = others.chain(self.snapshots_that_wait(Kind::FLINK_DEPLOYMENT, &change.key));
+                let others = others.map(|resource| Wake { resource, cause: Cause::Changed });
+                wake::by_primary(change).into_iter().chain(others).collect()
             }),
-            Kind::FLINK_SESSION_JOB => feed(&self.flink_session_jobs, namespace, event, wake::by_primary),
+            Kind::FLINK_SESSION_JOB => feed(&self.flink_session_jobs, namespace, event, |change| {
+                let snapshots = self.snapshots_that_wait(Kind::FLINK_SESSION_JOB, &change.key);
+                let snapshots =
+                    snapshots.into_iter().map(|resource| Wake { resource, cause: Cause::Changed });
+                wake::by_primary(change).into_iter().chain(snapshots).collect()
+            }),
             Kind::FLINK_STATE_SNAPSHOT => {
                 feed(&self.flink_state_snapshots, namespace, event, wake::by_primary)
             }
@@ -93,9 +103,16 @@ impl Caches {
             Some(Kind::FLINK_DEPLOYMENT) => {
                 let change = update(&self.flink_deployments, object);
                 self.tell(change.iter().flat_map(|change| self.jobs_that_care(change)).collect());
+                self.tell_snapshots(Kind::FLINK_DEPLOYMENT, change.as_ref());
             }
-            Some(Kind::FLINK_SESSION_JOB) => drop(update(&self.flink_session_jobs, object)),
-            Some(Kind::FLINK_STATE_SNAPSHOT) => drop(update(&self.flink_state_snapshots, object)),
+            Some(Kind::FLINK_SESSION_JOB) => {
+                let change = update(&self.flink_session_jobs, object);
+                self.tell_snapshots(Kind::FLINK_SESSION_JOB, change.as_ref());
+            }
+            Some(Kind::FLINK_STATE_SNAPSHOT) => {
+                let change = update(&self.flink_state_snapshots, object);
+                self.tell_referred(change.as_ref());
+            }
             // No watch would tell that another one is gone.
             Some(Kind::DEPLOYMENT) if is_watched(object) => drop(self.deployments.put(object.clone())),
             // Perhaps nobody watches them, and then nothing would tell what happens to one.
@@ -116,13 +133,17 @@ impl Caches {
             Kind::FLINK_DEPLOYMENT => {
                 let change = self.flink_deployments.remove(&metadata);
                 self.tell(change.iter().flat_map(|change| self.jobs_that_care(change)).collect());
+                self.tell_snapshots(kind, change.as_ref());
             }
             Kind::FLINK_SESSION_JOB => {
                 let change = self.flink_session_jobs.remove(&metadata);
-                let others = change.iter().flat_map(wake::by_primary).map(|wake| wake.resource);
-                self.tell(others.filter(|resource| resource.kind == Kind::FLINK_DEPLOYMENT).collect());
+                self.tell_referred(change.as_ref());
+                self.tell_snapshots(kind, change.as_ref());
             }
-            Kind::FLINK_STATE_SNAPSHOT => drop(self.flink_state_snapshots.remove(&metadata)),
+            Kind::FLINK_STATE_SNAPSHOT => {
+                let change = self.flink_state_snapshots.remove(&metadata);
+                self.tell_referred(change.as_ref());
+            }
             Kind::DEPLOYMENT => drop(self.deployments.remove(&metadata)),
             Kind::INGRESS => drop(self.ingresses.remove(&metadata)),
             _ => {}
@@ -134,7 +155,47 @@ impl Caches {
         if !wake::is_of_interest_to_jobs(change) {
             return Vec::new();
         }
-        wake::session_jobs(&self.flink_session_jobs.list(Some(&change.key.namespace)), &change.key)
+        let cluster = ResourceId::new(Kind::FLINK_DEPLOYMENT, change.key.clone());
+        let jobs = self.flink_session_jobs.referring(&cluster);
+        let id =
+            |job: &FlinkSessionJob| ResourceId::new(Kind::FLINK_SESSION_JOB, ObjectKey::of(&job.metadata));
+        jobs.iter().map(|job| id(job)).collect()
+    }
+
+    /// The snapshots of a job that wait for something to happen to it.
+    fn snapshots_that_wait(&self, kind: Kind, job: &ObjectKey) -> Vec<ResourceId> {
+        let snapshots = self.flink_state_snapshots.referring(&ResourceId::new(kind, job.clone()));
+        let waiting = snapshots.iter().filter(|snapshot| wake::waits_for_job(snapshot));
+        let key = |snapshot: &FlinkStateSnapshot| ObjectKey::of(&snapshot.metadata);
+        waiting.map(|snapshot| ResourceId::new(Kind::FLINK_STATE_SNAPSHOT, key(snapshot))).collect()
+    }
+
+    fn tell_snapshots<T>(&self, kind: Kind, change: Option<&Change<T>>) {
+        if let Some(change) = change {
+            self.tell(self.snapshots_that_wait(kind, &change.key));
+        }
+    }
+
+    /// Tells the resources that a changed one refers to.
+    fn tell_referred<T: wake::Primary>(&self, change: Option<&Change<T>>) {
+        let wakes = change.into_iter().flat_map(wake::by_primary).map(|wake| wake.resource);
+        self.tell(wakes.filter(|resource| resource.kind != T::KIND).collect());
+    }
+
+    /// Takes the knowledge whether a kind is installed.
+    pub fn set_installed(&self, kind: Kind, installed: bool) {
+        let mut missing = self.not_installed.lock().unwrap_or_else(PoisonError::into_inner);
+        if installed {
+            missing.remove(&kind)
+        } else {
+            missing.insert(kind)
+        };
+    }
+
+    /// Whether a kind is known not to be installed.
+    #[must_use]
+    pub fn is_not_installed(&self, kind: Kind) -> bool {
+        self.not_installed.lock().unwrap_or_else(PoisonError::into_inner).contains(&kind)
     }
 
     fn tell(&self, resources: Vec<ResourceId>) {
@@ -162,11 +223,14 @@ impl Caches {
     /// The FlinkSessionJobs that want to run on a session cluster.
     #[must_use]
     pub fn session_jobs_of(&self, cluster: &ObjectKey) -> Vec<SessionJob> {
-        let entries = self.flink_session_jobs.list(Some(&cluster.namespace));
-        let jobs = entries.iter().filter_map(|entry| entry.good());
-        jobs.filter(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()))
-            .map(|job| seen_from_cluster(job))
-            .collect()
+        let cluster = ResourceId::new(Kind::FLINK_DEPLOYMENT, cluster.clone());
+        self.flink_session_jobs.referring(&cluster).iter().map(|job| seen_from_cluster(job)).collect()
+    }
+
+    /// The FlinkStateSnapshots of a job.
+    #[must_use]
+    pub fn snapshots_of(&self, job: &ResourceId) -> Vec<Snapshot> {
+        self.flink_state_snapshots.referring(job).iter().map(|snapshot| seen_from_job(snapshot)).collect()
     }
 }
 

@@ -1,12 +1,13 @@
 //! One kind's objects, as far as watches and our own writes have told.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::DecodeError;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 
+use super::wake::ResourceId;
 use crate::ports::ObjectKey;
 
 /// A type that objects of one kind are kept as.
@@ -16,6 +17,11 @@ pub trait Cached: Sized + Send + Sync + 'static {
 
     /// Its metadata.
     fn metadata(&self) -> &ObjectMeta;
+
+    /// Another resource that it says it belongs to, by name.
+    fn referred(&self) -> Option<ResourceId> {
+        None
+    }
 }
 
 /// An object that does not fit its type.
@@ -74,6 +80,10 @@ impl<T: Cached> Entry<T> {
         }
     }
 
+    fn referred(&self) -> Option<ResourceId> {
+        self.good().and_then(|object| object.referred())
+    }
+
     fn uid(&self) -> &str {
         self.metadata().uid.as_deref().unwrap_or_default()
     }
@@ -114,6 +124,8 @@ const REMEMBERED_DELETIONS: usize = 1024;
 #[derive(Debug)]
 struct Content<T> {
     entries: BTreeMap<ObjectKey, Entry<T>>,
+    /// Keys of the objects that refer to a resource.
+    referring: HashMap<ResourceId, BTreeSet<ObjectKey>>,
     /// By uid, with the version of the deletion if that is known.
     deleted: HashMap<String, Option<u64>>,
     deletion_order: VecDeque<String>,
@@ -129,7 +141,23 @@ impl<T: Cached> Content<T> {
         }
         self.deleted.remove(entry.uid());
         let old = self.entries.insert(key.clone(), entry.clone());
+        if let Some(old) = &old {
+            self.unlink(&key, old);
+        }
+        if let Some(referred) = entry.referred() {
+            self.referring.entry(referred).or_default().insert(key.clone());
+        }
         Some(Change { key, old, new: Some(entry) })
+    }
+
+    fn unlink(&mut self, key: &ObjectKey, entry: &Entry<T>) {
+        let Some(referred) = entry.referred() else { return };
+        if let Some(keys) = self.referring.get_mut(&referred) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.referring.remove(&referred);
+            }
+        }
     }
 
     /// Whether the entry is from before the deletion of its object.
@@ -140,6 +168,7 @@ impl<T: Cached> Content<T> {
 
     fn remove(&mut self, key: &ObjectKey, version: Option<u64>) -> Option<Change<T>> {
         let old = self.entries.remove(key)?;
+        self.unlink(key, &old);
         let uid = old.uid().to_owned();
         if !uid.is_empty() && self.deleted.insert(uid.clone(), version).is_none() {
             self.deletion_order.push_back(uid);
@@ -164,8 +193,12 @@ pub struct Cache<T> {
 
 impl<T> Default for Cache<T> {
     fn default() -> Self {
-        let content =
-            Content { entries: BTreeMap::new(), deleted: HashMap::new(), deletion_order: VecDeque::new() };
+        let content = Content {
+            entries: BTreeMap::new(),
+            referring: HashMap::new(),
+            deleted: HashMap::new(),
+            deletion_order: VecDeque::new(),
+        };
         Self { content: Mutex::new(content) }
     }
 }
@@ -201,6 +234,14 @@ impl<T: Cached> Cache<T> {
                 .map(|(_, entry)| entry.clone())
                 .collect(),
         }
+    }
+
+    /// The objects that refer to a resource, in the order of their keys.
+    #[must_use]
+    pub fn referring(&self, resource: &ResourceId) -> Vec<Arc<T>> {
+        let content = self.content();
+        let keys = content.referring.get(resource).into_iter().flatten();
+        keys.filter_map(|key| content.entries.get(key)?.good().cloned()).collect()
     }
 
     /// Number of objects.

@@ -1,6 +1,6 @@
 //! Which resources have to be looked at when something changed.
 
-use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, JobKind};
+use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -60,10 +60,10 @@ pub(super) trait Primary: Cached {
     /// Whether what it refers to cares about its status as well.
     const STATUS_IS_OF_INTEREST: bool;
 
-    fn same_status(&self, other: &Self) -> bool;
+    /// Whether it has labels that follow from the rest of it.
+    const HAS_LABELS_OF_OURS: bool = false;
 
-    /// Another resource that cares about this one.
-    fn referred(&self) -> Option<ResourceId>;
+    fn same_status(&self, other: &Self) -> bool;
 }
 
 impl Primary for FlinkDeployment {
@@ -72,10 +72,6 @@ impl Primary for FlinkDeployment {
 
     fn same_status(&self, other: &Self) -> bool {
         self.status == other.status
-    }
-
-    fn referred(&self) -> Option<ResourceId> {
-        None
     }
 }
 
@@ -86,36 +82,21 @@ impl Primary for FlinkSessionJob {
     fn same_status(&self, other: &Self) -> bool {
         self.status == other.status
     }
-
-    /// Its cluster: whether that may be deleted depends on its jobs.
-    fn referred(&self) -> Option<ResourceId> {
-        let name = self.spec.deployment_name.clone()?;
-        Some(ResourceId::new(Kind::FLINK_DEPLOYMENT, ObjectKey { name, ..ObjectKey::of(&self.metadata) }))
-    }
 }
 
 impl Primary for FlinkStateSnapshot {
     const KIND: Kind = Kind::FLINK_STATE_SNAPSHOT;
     const STATUS_IS_OF_INTEREST: bool = true;
 
+    const HAS_LABELS_OF_OURS: bool = true;
+
     fn same_status(&self, other: &Self) -> bool {
         self.status == other.status
-    }
-
-    /// Its job; the kind counts (the Java operator ignores it, W-06).
-    fn referred(&self) -> Option<ResourceId> {
-        let reference = self.spec.job_reference.as_ref()?;
-        let kind = match reference.kind? {
-            JobKind::FlinkDeployment => Kind::FLINK_DEPLOYMENT,
-            JobKind::FlinkSessionJob => Kind::FLINK_SESSION_JOB,
-        };
-        let name = reference.name.clone()?;
-        Some(ResourceId::new(kind, ObjectKey { name, ..ObjectKey::of(&self.metadata) }))
     }
 }
 
 /// What a change of one of our resources wakes: itself, if its spec, deletion or finalizers changed or somebody else
-/// wrote its status, and what it refers to. Changes of labels and annotations wake nothing.
+/// wrote its status or labels of ours, and what it refers to. Other labels and annotations wake nothing.
 pub(super) fn by_primary<T: Primary>(change: &Change<T>) -> Vec<Wake> {
     let mut wakes = Vec::new();
     let own = own_cause(change);
@@ -143,7 +124,10 @@ fn own_cause<T: Primary>(change: &Change<T>) -> Option<Cause> {
         return Some(Cause::Changed);
     }
     match (old, new) {
-        (Entry::Good(old), Entry::Good(new)) if old.same_status(new) => None,
+        (Entry::Good(old), Entry::Good(new)) if old.same_status(new) => {
+            let same = !T::HAS_LABELS_OF_OURS || old.metadata().labels == new.metadata().labels;
+            (!same).then_some(Cause::Status)
+        }
         (Entry::Bad(old), Entry::Bad(new)) if old.object.data == new.object.data => None,
         (Entry::Good(_), Entry::Good(_)) => Some(Cause::Status),
         (Entry::Bad(_), Entry::Good(_) | Entry::Bad(_)) | (Entry::Good(_), Entry::Bad(_)) => {
@@ -158,11 +142,10 @@ pub(super) fn is_of_interest_to_jobs(change: &Change<FlinkDeployment>) -> bool {
     lifecycle::session_job::is_of_interest(old, new)
 }
 
-/// The jobs of a session cluster.
-pub(super) fn session_jobs(all: &[Entry<FlinkSessionJob>], cluster: &ObjectKey) -> Vec<ResourceId> {
-    let jobs = all.iter().filter_map(Entry::good);
-    let ours = jobs.filter(|job| job.spec.deployment_name.as_deref() == Some(cluster.name.as_str()));
-    ours.map(|job| ResourceId::new(Kind::FLINK_SESSION_JOB, ObjectKey::of(&job.metadata))).collect()
+/// Whether a snapshot waits for what happens to its job.
+pub(super) fn waits_for_job(snapshot: &FlinkStateSnapshot) -> bool {
+    let state = snapshot.status.as_ref().and_then(|status| status.state);
+    snapshot.metadata.deletion_timestamp.is_some() || state.is_none_or(|state| !state.is_final())
 }
 
 /// What a change of a Deployment of JobManagers or TaskManagers wakes: the FlinkDeployment that it belongs to, and only if

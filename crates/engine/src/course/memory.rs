@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use lifecycle::Begun;
 use lifecycle::deployment::back_off;
 use lifecycle::observed::EffectFailure;
 
@@ -19,6 +20,8 @@ pub struct Memory {
     pub created_attempt: Option<String>,
     /// The job whose submission Flink has confirmed.
     pub submitted_job: Option<String>,
+    /// The last operation that Flink has begun.
+    pub begun: Option<Begun>,
     /// Time of the newest job exception that was told.
     pub exceptions_reported: Option<i64>,
     failure: Option<Failure>,

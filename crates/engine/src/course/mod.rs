@@ -157,6 +157,9 @@ impl Course {
         if let Some(job_id) = performed.submitted_job {
             memory.submitted_job = Some(job_id);
         }
+        if performed.begun.is_some() {
+            memory.begun = performed.begun;
+        }
         let again = match performed.failure {
             None => {
                 if works {

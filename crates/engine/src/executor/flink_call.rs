@@ -7,7 +7,7 @@ use flink_client::{
     CheckpointTrigger, CheckpointType, FlinkError, JobId, SavepointFormat, SavepointTrigger,
     StopWithSavepoint, TriggerId,
 };
-use lifecycle::{FlinkCall, FlinkRequest, ParallelismBounds};
+use lifecycle::{Begun, FlinkCall, FlinkRequest, ParallelismBounds};
 
 use super::Executor;
 use super::error::{EffectError, EffectErrorKind};
@@ -15,25 +15,35 @@ use crate::resource::Resource;
 
 impl Executor {
     /// Sends a call. All of them return at once; what comes of them is told by the Flink poller.
-    pub(super) async fn call_flink(&self, resource: &Resource, call: &FlinkCall) -> Result<(), EffectError> {
+    pub(super) async fn call_flink(
+        &self,
+        resource: &Resource,
+        call: &FlinkCall,
+    ) -> Result<Option<Begun>, EffectError> {
         let slot = self.slots.give_back();
         let sent = self.send(call).await;
         drop(slot);
+        let operation = call.request.operation();
         match sent {
-            Ok(()) => Ok(()),
+            Ok(id) => Ok(operation.map(|operation| Begun {
+                operation: operation.to_owned(),
+                id: id.unwrap_or_else(|| operation.to_owned()),
+                at: self.clock.now(),
+            })),
             Err(kind) if call.tolerate_failure => {
                 tracing::info!(
                     namespace = %resource.key.namespace,
                     name = %resource.key.name,
                     "{} failed and is not needed: {kind}", action(&call.request)
                 );
-                Ok(())
+                Ok(None)
             }
             Err(kind) => Err(kind.during(action(&call.request))),
         }
     }
 
-    async fn send(&self, call: &FlinkCall) -> Result<(), EffectErrorKind> {
+    /// Answers with the id of what has begun, where Flink has chosen it.
+    async fn send(&self, call: &FlinkCall) -> Result<Option<String>, EffectErrorKind> {
         let cluster = self.flink.cluster(&call.cluster, self.flink_time_limit)?;
         match &call.request {
             FlinkRequest::Cancel { job_id } => {
@@ -41,8 +51,8 @@ impl Executor {
                 // Ended in another way, or not known any more: there is nothing left to cancel. Whether that is true
                 // the next poll tells.
                 match cluster.cancel(&job).await {
-                    Ok(()) | Err(FlinkError::Conflict { .. } | FlinkError::NotFound { .. }) => Ok(()),
-                    Err(error) => Err(error.into()),
+                    Ok(()) | Err(FlinkError::Conflict { .. } | FlinkError::NotFound { .. }) => {}
+                    Err(error) => return Err(error.into()),
                 }
             }
             FlinkRequest::StopWithSavepoint { job_id, trigger_id, target_directory, drain, format_type } => {
@@ -52,7 +62,7 @@ impl Executor {
                     format_type: savepoint_format(format_type)?,
                     trigger_id: trigger_id.parse::<TriggerId>()?,
                 };
-                began(cluster.stop_with_savepoint(&job_id.parse()?, &stop).await)
+                began(cluster.stop_with_savepoint(&job_id.parse()?, &stop).await)?;
             }
             FlinkRequest::TriggerSavepoint { job_id, trigger_id, target_directory, format_type } => {
                 let trigger = SavepointTrigger {
@@ -60,25 +70,24 @@ impl Executor {
                     format_type: savepoint_format(format_type)?,
                     trigger_id: trigger_id.parse()?,
                 };
-                began(cluster.trigger_savepoint(&job_id.parse()?, &trigger).await)
+                began(cluster.trigger_savepoint(&job_id.parse()?, &trigger).await)?;
             }
             FlinkRequest::TriggerCheckpoint { job_id, trigger_id, checkpoint_type: kind } => {
                 let trigger = CheckpointTrigger {
                     checkpoint_type: checkpoint_type(kind)?,
                     trigger_id: trigger_id.parse()?,
                 };
-                began(cluster.trigger_checkpoint(&job_id.parse()?, &trigger).await)
+                began(cluster.trigger_checkpoint(&job_id.parse()?, &trigger).await)?;
             }
             FlinkRequest::Rescale { job_id, vertices } => {
                 let requirements = requirements(vertices)?;
                 cluster.update_resource_requirements(&job_id.parse()?, &requirements).await?;
-                Ok(())
             }
-            FlinkRequest::DisposeSavepoint { path, trigger_id: _ } => {
-                cluster.dispose_savepoint(path).await?;
-                Ok(())
+            FlinkRequest::DisposeSavepoint { path } => {
+                return Ok(Some(cluster.dispose_savepoint(path).await?.to_string()));
             }
         }
+        Ok(None)
     }
 }
 
@@ -126,6 +135,6 @@ fn action(request: &FlinkRequest) -> String {
         FlinkRequest::TriggerSavepoint { job_id, .. } => format!("take a savepoint of job {job_id}"),
         FlinkRequest::TriggerCheckpoint { job_id, .. } => format!("take a checkpoint of job {job_id}"),
         FlinkRequest::Rescale { job_id, .. } => format!("rescale job {job_id}"),
-        FlinkRequest::DisposeSavepoint { path, .. } => format!("dispose of savepoint {path}"),
+        FlinkRequest::DisposeSavepoint { path } => format!("dispose of savepoint {path}"),
     }
 }

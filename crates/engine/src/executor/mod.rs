@@ -18,13 +18,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifecycle::Effect;
+use lifecycle::{Begun, Effect};
 
 use crate::caches::Caches;
 use crate::events::EventRecorder;
 use crate::flink::Flink;
 use crate::interruptions::Interruptions;
-use crate::ports::{Artifacts, KubernetesApi};
+use crate::ports::{Artifacts, Clock, KubernetesApi};
 use crate::resource::Resource;
 use crate::slots::Slots;
 
@@ -37,6 +37,8 @@ pub struct Performed {
     pub created_attempt: Option<String>,
     /// The job that Flink has taken, when one was to be submitted.
     pub submitted_job: Option<String>,
+    /// The last operation that Flink has begun.
+    pub begun: Option<Begun>,
     /// The first failure; the effects after it were not tried, Events aside.
     pub failure: Option<Failure>,
 }
@@ -61,6 +63,7 @@ pub struct Executor {
     events: Arc<EventRecorder>,
     flink: Flink,
     artifacts: Arc<dyn Artifacts>,
+    clock: Arc<dyn Clock>,
     flink_time_limit: Duration,
     slots: Arc<Slots>,
     interruptions: Interruptions,
@@ -76,6 +79,7 @@ impl Executor {
         events: Arc<EventRecorder>,
         flink: Flink,
         artifacts: Arc<dyn Artifacts>,
+        clock: Arc<dyn Clock>,
         flink_time_limit: Duration,
     ) -> Self {
         Self {
@@ -84,6 +88,7 @@ impl Executor {
             events,
             flink,
             artifacts,
+            clock,
             flink_time_limit,
             slots: Arc::default(),
             interruptions: Interruptions::default(),
@@ -114,6 +119,7 @@ impl Executor {
                 Ok(Done::Plain) => {}
                 Ok(Done::Created { attempt }) => performed.created_attempt = attempt,
                 Ok(Done::Submitted { job_id }) => performed.submitted_job = Some(job_id),
+                Ok(Done::Begun(begun)) => performed.begun = Some(begun),
                 Err(error) => {
                     tracing::warn!(
                         namespace = %resource.key.namespace,
@@ -143,7 +149,11 @@ impl Executor {
             Effect::Scale(scale) => self.scale(&scale).await?,
             Effect::Delete(delete) => self.delete(&delete).await?,
             Effect::RemoveData(remove) => self.remove_data(&remove).await?,
-            Effect::Flink(call) => self.call_flink(resource, &call).await?,
+            Effect::Flink(call) => {
+                if let Some(begun) = self.call_flink(resource, &call).await? {
+                    return Ok(Done::Begun(begun));
+                }
+            }
             Effect::SubmitJob(submission) => {
                 self.submit_job(resource, &submission).await?;
                 return Ok(Done::Submitted { job_id: submission.job_id });
@@ -164,4 +174,6 @@ enum Done {
     Submitted {
         job_id: String,
     },
+    /// Flink has begun something whose result has to be asked for.
+    Begun(Begun),
 }

@@ -60,6 +60,7 @@ impl Bench {
             events,
             Flink::new(flink.clone(), addresses),
             Arc::new(NoArtifacts),
+            Arc::new(TestClock::default()),
             time_limit,
         );
         let object = cluster.put(KIND, "app", |_| {});

@@ -186,6 +186,7 @@ impl Poll<'_> {
             Question::Checkpoints { job_id } => self.checkpoints(job_id).await,
             Question::Savepoint { job_id, trigger_id } => self.savepoint(job_id, trigger_id).await,
             Question::Checkpoint { job_id, trigger_id } => self.checkpoint(job_id, trigger_id).await,
+            Question::Disposal { trigger_id } => self.disposal(trigger_id).await,
             Question::FailureCause { job_id } => self.failure_cause(job_id).await,
             Question::Exceptions { job_id } => self.exceptions(job_id).await,
             Question::Metrics { job_id } => self.metrics(job_id).await,
@@ -290,9 +291,27 @@ impl Poll<'_> {
         self.operation(trigger_id, result, |path| path)
     }
 
+    /// Flink says the number of a checkpoint first, and where it lies when asked for that.
     async fn checkpoint(&mut self, job_id: &str, trigger_id: &str) -> Result<(), Unanswered> {
-        let result = self.cluster()?.checkpoint_result(&job_id.parse()?, &trigger_id.parse()?).await;
-        self.operation(trigger_id, result, |id| id.to_string())
+        let job = job_id.parse()?;
+        let result = self.cluster()?.checkpoint_result(&job, &trigger_id.parse()?).await;
+        let result = match result {
+            Ok(Operation::Completed(id)) => match self.cluster()?.checkpoint_details(&job, id).await {
+                Ok(details) if details.status == CheckpointStatus::InProgress => Ok(Operation::InProgress),
+                Ok(details) => Ok(Operation::Completed(details.external_path.unwrap_or_default())),
+                Err(FlinkError::NotFound { .. }) => Ok(Operation::Completed(String::new())),
+                Err(error) => Err(error),
+            },
+            Ok(Operation::InProgress) => Ok(Operation::InProgress),
+            Ok(Operation::Failed(cause)) => Ok(Operation::Failed(cause)),
+            Err(error) => Err(error),
+        };
+        self.operation(trigger_id, result, |path| path)
+    }
+
+    async fn disposal(&mut self, trigger_id: &str) -> Result<(), Unanswered> {
+        let result = self.cluster()?.disposal_result(&trigger_id.parse()?).await;
+        self.operation(trigger_id, result, |()| String::new())
     }
 
     fn operation<T>(

@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use kube::core::DynamicObject;
 use serde_json::Value;
 
@@ -90,6 +91,11 @@ pub trait Clock: Send + Sync {
     /// What clocks on the wall show. May jump; used for what is written down.
     fn now(&self) -> Timestamp;
 
+    /// What cron expressions are about. UTC unless told otherwise.
+    fn zone(&self) -> TimeZone {
+        TimeZone::UTC
+    }
+
     /// Time since some moment in the past. Never goes back and never jumps; used for scheduling and durations.
     fn monotonic(&self) -> Duration;
 }
@@ -98,19 +104,25 @@ pub trait Clock: Send + Sync {
 #[derive(Debug)]
 pub struct SystemClock {
     start: std::time::Instant,
+    zone: TimeZone,
 }
 
 impl SystemClock {
     /// A clock whose monotonic time begins now.
     #[must_use]
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { start: std::time::Instant::now() })
+        Arc::new(Self { start: std::time::Instant::now(), zone: TimeZone::system() })
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    /// That of the process: `TZ`, or `/etc/localtime`, or UTC.
+    fn zone(&self) -> TimeZone {
+        self.zone.clone()
     }
 
     fn monotonic(&self) -> Duration {

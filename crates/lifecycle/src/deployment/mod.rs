@@ -53,6 +53,7 @@ use api::{FlinkDeployment, FlinkDeploymentStatus, JobManagerDeploymentStatus, Jo
 use flink_conf::operator_defaults::OperatorDefaults;
 use flink_conf::settings::OperatorSettings;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use resources::OperatorFiles;
 
 use crate::effect::Effect;
@@ -66,6 +67,8 @@ use pass::{Pass, Sight, Stage};
 pub struct Context<'a> {
     /// The moment of the decision.
     pub now: Timestamp,
+    /// Time zone of the operator, which cron expressions are about.
+    pub zone: &'a TimeZone,
     /// The operator's own configuration.
     pub defaults: &'a OperatorDefaults,
     /// Files of the operator that go into clusters.

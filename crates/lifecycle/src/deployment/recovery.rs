@@ -20,6 +20,8 @@ impl Pass<'_> {
             self.remove_finished_cluster();
         } else if self.sight == Sight::Lost {
             self.explain_lost_job();
+        } else {
+            self.look_after_snapshots();
         }
     }
 

@@ -93,8 +93,9 @@ impl<'a, R: JobResource> Pass<'a, R> {
         resource: &'a R,
         observed: &'a Observed,
         context: &'a Context<'a>,
-        settings: OperatorSettings,
+        mut settings: OperatorSettings,
     ) -> Self {
+        settings.snapshot_resources &= !observed.no_snapshot_resources;
         let meta = resource.metadata();
         let status = R::restored(resource.status().cloned().unwrap_or_else(R::first_status));
         let last = recorded(last_reconciled_spec::<R>(&status));

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use api::{Checkpoint, JobStatusState, Savepoint, SnapshotTriggerType};
+use api::{Checkpoint, JobStatusState, Savepoint, SnapshotState, SnapshotTriggerType, SnapshotType};
+use jiff::Timestamp;
 
 use super::pass::Pass;
 use super::resource::JobResource;
@@ -19,6 +20,15 @@ enum Pending {
     Checkpoint,
 }
 
+impl Pending {
+    fn snapshot_type(self) -> SnapshotType {
+        match self {
+            Self::Savepoint => SnapshotType::Savepoint,
+            Self::Checkpoint => SnapshotType::Checkpoint,
+        }
+    }
+}
+
 impl<R: JobResource> Pass<'_, R> {
     /// Questions about results that are still to come.
     pub(crate) fn pending_questions(&self, job_id: &str) -> Vec<Question> {
@@ -28,7 +38,13 @@ impl<R: JobResource> Pass<'_, R> {
         let checkpoint = self
             .checkpoint_trigger()
             .map(|trigger_id| Question::Checkpoint { job_id: job_id.to_owned(), trigger_id });
-        savepoint.into_iter().chain(checkpoint).collect()
+        let disposal = self
+            .observed
+            .begun
+            .as_ref()
+            .filter(|begun| self.outdated_savepoint().is_some_and(|path| begun.operation == path));
+        let disposal = disposal.map(|begun| Question::Disposal { trigger_id: begun.id.clone() });
+        savepoint.into_iter().chain(checkpoint).chain(disposal).collect()
     }
 
     fn savepoint_trigger(&self) -> Option<String> {
@@ -44,7 +60,7 @@ impl<R: JobResource> Pass<'_, R> {
         let waits = R::has_job(self)
             && !self.settings.ignore_pending_savepoint
             && self.job_state() == Some(JobStatusState::Running)
-            && self.savepoint_trigger().is_some();
+            && (self.savepoint_trigger().is_some() || self.writes_savepoint());
         if waits {
             self.hold(
                 "PendingSavepoint",
@@ -54,6 +70,35 @@ impl<R: JobResource> Pass<'_, R> {
             self.look_again(self.settings.progress_check_interval);
         }
         waits
+    }
+
+    /// Whether Flink is writing a savepoint of a FlinkStateSnapshot (W-48).
+    fn writes_savepoint(&self) -> bool {
+        let mut savepoints = self.own_snapshots(SnapshotType::Savepoint);
+        savepoints.any(|snapshot| snapshot.state == SnapshotState::InProgress && !snapshot.terminating)
+    }
+
+    /// Triggers again what Flink knows nothing of, unless this process has seen it begin: then the JobManager has been
+    /// restarted since.
+    pub(crate) fn trigger_what_never_arrived(&mut self) {
+        let Some(answer) = self.observed.flink.current() else { return };
+        let never_arrived = |trigger: &String| {
+            answer.operations.get(trigger) == Some(&OperationResult::Unknown)
+                && !self.has_begun(trigger, answer.at)
+        };
+        let savepoint = self.savepoint_trigger().filter(&never_arrived);
+        let checkpoint = self.checkpoint_trigger().filter(&never_arrived);
+        if let Some(trigger) = savepoint {
+            self.trigger(SnapshotType::Savepoint, trigger);
+        }
+        if let Some(trigger) = checkpoint {
+            self.trigger(SnapshotType::Checkpoint, trigger);
+        }
+    }
+
+    /// Whether this process has seen an operation begin, before `at`.
+    fn has_begun(&self, trigger: &str, at: Timestamp) -> bool {
+        self.observed.begun.as_ref().is_some_and(|begun| begun.operation == trigger && begun.at < at)
     }
 
     /// Takes in what became of pending snapshots (`SnapshotObserver` of the Java operator).
@@ -66,11 +111,11 @@ impl<R: JobResource> Pass<'_, R> {
             match answer.operations.get(&trigger) {
                 Some(OperationResult::Completed(text)) => self.snapshot_is_complete(pending, text),
                 Some(OperationResult::Failed(reason)) => self.snapshot_failed(pending, reason),
-                Some(OperationResult::Unknown) => {
-                    self.snapshot_failed(pending, "the JobManager knows nothing of it");
+                Some(OperationResult::Unknown) if self.has_begun(&trigger, answer.at) => {
+                    self.snapshot_failed(pending, "the JobManager was restarted before it was complete");
                 }
-                Some(OperationResult::InProgress) | None if runs => {}
-                Some(OperationResult::InProgress) | None => {
+                Some(OperationResult::Unknown | OperationResult::InProgress) | None if runs => {}
+                Some(OperationResult::Unknown | OperationResult::InProgress) | None => {
                     self.give_up(pending);
                     self.report(pending, "the job does not run any more");
                 }
@@ -90,9 +135,6 @@ impl<R: JobResource> Pass<'_, R> {
                     format_type: info.format_type,
                     trigger_nonce: nonce,
                 };
-                if info.trigger_type == Some(SnapshotTriggerType::Periodic) {
-                    info.last_periodic_savepoint_timestamp = info.trigger_timestamp;
-                }
                 add_savepoint(&mut info, savepoint);
                 self.job().savepoint_info = Some(info);
             }
@@ -104,9 +146,6 @@ impl<R: JobResource> Pass<'_, R> {
                     format_type: info.format_type,
                     trigger_nonce: nonce,
                 });
-                if info.trigger_type == Some(SnapshotTriggerType::Periodic) {
-                    info.last_periodic_checkpoint_timestamp = info.trigger_timestamp;
-                }
                 self.job().checkpoint_info = Some(info);
             }
         }
@@ -142,42 +181,36 @@ impl<R: JobResource> Pass<'_, R> {
         self.event(EventRecord::warning(kind, Component::Operator, message));
     }
 
-    /// Nothing more is to come of it; a nonce that asked for it is handled.
+    /// Nothing more is to come of it; what asked for it is handled.
     fn give_up(&mut self, pending: Pending) {
-        if let Some(nonce) = self.manual_nonce(pending)
-            && let Some(mut last) = self.last.clone()
-        {
-            if let Some(job) = R::job_mut(&mut last.spec) {
-                match pending {
-                    Pending::Savepoint => job.savepoint_trigger_nonce = Some(nonce),
-                    Pending::Checkpoint => job.checkpoint_trigger_nonce = Some(nonce),
+        let kind = pending.snapshot_type();
+        if let Some(nonce) = self.manual_nonce(pending) {
+            self.record_nonce(kind, nonce);
+        }
+        match pending {
+            Pending::Savepoint => {
+                let info = self.job().savepoint_info.get_or_insert_default();
+                if info.trigger_type == Some(SnapshotTriggerType::Periodic) {
+                    info.last_periodic_savepoint_timestamp = info.trigger_timestamp;
                 }
+                (info.trigger_timestamp, info.trigger_type, info.format_type) = (None, None, None);
             }
-            let was_stable = self.is_stable();
-            self.set_last(last);
-            if was_stable {
-                self.mark_stable();
+            Pending::Checkpoint => {
+                let info = self.job().checkpoint_info.get_or_insert_default();
+                if info.trigger_type == Some(SnapshotTriggerType::Periodic) {
+                    info.last_periodic_checkpoint_timestamp = info.trigger_timestamp;
+                }
+                (info.trigger_timestamp, info.trigger_type, info.format_type) = (None, None, None);
             }
         }
         self.reset(pending);
     }
 
+    /// It is tried again. When it was first tried stays recorded.
     fn reset(&mut self, pending: Pending) {
         match pending {
-            Pending::Savepoint => {
-                let info = self.job().savepoint_info.get_or_insert_default();
-                info.trigger_id = None;
-                info.trigger_timestamp = None;
-                info.trigger_type = None;
-                info.format_type = None;
-            }
-            Pending::Checkpoint => {
-                let info = self.job().checkpoint_info.get_or_insert_default();
-                info.trigger_id = None;
-                info.trigger_timestamp = None;
-                info.trigger_type = None;
-                info.format_type = None;
-            }
+            Pending::Savepoint => self.job().savepoint_info.get_or_insert_default().trigger_id = None,
+            Pending::Checkpoint => self.job().checkpoint_info.get_or_insert_default().trigger_id = None,
         }
     }
 

@@ -1,10 +1,10 @@
 //! Savepoints that upgrades take are made known: as FlinkStateSnapshot, or in the history of the status.
 
 use api::{
-    CheckpointInfo, FlinkStateSnapshot, FlinkStateSnapshotSpec, JobReference, Savepoint, SavepointFormatType,
-    SavepointInfo, SavepointSpec, SnapshotTriggerType, UpgradeMode, names,
+    CheckpointInfo, FlinkStateSnapshotSpec, Savepoint, SavepointFormatType, SavepointInfo, SavepointSpec,
+    SnapshotTriggerType, SnapshotType, UpgradeMode,
 };
-use kube::core::{DynamicObject, ObjectMeta, TypeMeta};
+use kube::core::DynamicObject;
 
 use super::pass::Pass;
 use super::resource::{JobResource, JobResourceStatus};
@@ -69,39 +69,21 @@ impl<R: JobResource> Pass<'_, R> {
         add_savepoint(info, savepoint);
     }
 
-    fn savepoint_format(&self) -> Option<SavepointFormatType> {
+    pub(crate) fn savepoint_format(&self) -> Option<SavepointFormatType> {
         self.settings.savepoint_format.parse().ok()
     }
 
     /// `<name>-savepoint-upgrade-<time>`, as the Java operator names it. The time is that of the recorded step.
     fn upgrade_snapshot(&self, path: &str) -> Option<DynamicObject> {
         let begun = self.operation().start_timestamp?;
-        let spec = FlinkStateSnapshotSpec {
-            job_reference: Some(JobReference { kind: Some(R::KIND), name: Some(self.name.to_owned()) }),
-            savepoint: Some(SavepointSpec {
-                path: Some(path.to_owned()),
-                format_type: self.savepoint_format(),
-                dispose_on_delete: Some(self.settings.savepoint_dispose_on_delete),
-                already_exists: Some(true),
-            }),
-            checkpoint: None,
-            backoff_limit: Some(-1),
+        let savepoint = SavepointSpec {
+            path: Some(path.to_owned()),
+            format_type: self.savepoint_format(),
+            dispose_on_delete: Some(self.settings.savepoint_dispose_on_delete),
+            already_exists: Some(true),
         };
-        let trigger = SnapshotTriggerType::Upgrade.to_string();
-        let labels = [(names::LABEL_SNAPSHOT_TRIGGER_TYPE.to_owned(), trigger)].into();
-        Some(DynamicObject {
-            types: Some(TypeMeta {
-                api_version: api::API_VERSION.to_owned(),
-                kind: FlinkStateSnapshot::KIND.to_owned(),
-            }),
-            metadata: ObjectMeta {
-                name: Some(format!("{}-savepoint-upgrade-{begun}", self.name)),
-                namespace: Some(self.namespace.to_owned()),
-                labels: Some(labels),
-                ..ObjectMeta::default()
-            },
-            data: serde_json::json!({ "spec": serde_json::to_value(spec).ok()? }),
-        })
+        let spec = FlinkStateSnapshotSpec { savepoint: Some(savepoint), ..FlinkStateSnapshotSpec::default() };
+        Some(self.snapshot_resource(SnapshotType::Savepoint, SnapshotTriggerType::Upgrade, begun, spec))
     }
 
     /// The upgrade goes on from the savepoint at `path`, which is recorded.

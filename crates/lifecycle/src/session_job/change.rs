@@ -24,7 +24,9 @@ impl Pass<'_> {
         }
         self.follow_rescaling();
         if let Cluster::Stopping(_) = self.cluster() {
-            self.stop_for_cluster();
+            if !self.waits_for_pending_savepoint() {
+                self.stop_for_cluster();
+            }
             return;
         }
         let Some(recorded) = self.last.as_ref().map(|last| last.spec.clone()) else { return };
@@ -141,6 +143,8 @@ impl Pass<'_> {
         } else if self.job_state() == Some(JobStatusState::Reconciling) && self.hold.is_none() {
             // Says what is waited for while nobody can see the job.
             self.cluster_takes_jobs();
+        } else {
+            self.look_after_snapshots();
         }
     }
 

@@ -76,7 +76,8 @@ impl World {
 
     fn decide(&mut self) -> Decision<FlinkSessionJobStatus> {
         let (defaults, files) = (OperatorDefaults::default(), OperatorFiles::default());
-        let context = Context { now: self.now, defaults: &defaults, files: &files };
+        let context =
+            Context { now: self.now, zone: &jiff::tz::TimeZone::UTC, defaults: &defaults, files: &files };
         let decision = decide(&self.job, &self.observed, &context);
         self.job.status = Some(decision.status.clone());
         decision

@@ -109,6 +109,8 @@ pub enum Rule {
     SnapshotJobReference,
     /// A snapshot of a job that does not exist (F3).
     SnapshotTarget,
+    /// Where an existing savepoint lies.
+    SnapshotPath,
 }
 
 /// A broken rule.

@@ -26,10 +26,16 @@ pub fn snapshot(
             "Set spec.savepoint or spec.checkpoint; {} will do.",
         );
     }
-    let exists = spec.checkpoint.is_none()
-        && spec.savepoint.as_ref().is_some_and(SavepointSpec::already_exists_or_default);
-    if !exists {
-        check_job(namespace, spec.job_reference.as_ref(), status, target_found, &mut findings);
+    let existing = spec.savepoint.as_ref().filter(|it| it.already_exists_or_default());
+    match existing.filter(|_| spec.checkpoint.is_none()) {
+        None => check_job(namespace, spec.job_reference.as_ref(), status, target_found, &mut findings),
+        Some(SavepointSpec { path: Some(path), .. }) if !path.is_empty() => {}
+        // Upstream: COMPLETED, without a path.
+        Some(_) => findings.add(
+            Rule::SnapshotPath,
+            "A savepoint that already exists needs a path",
+            "Set spec.savepoint.path to where it lies.",
+        ),
     }
     findings.into_violations()
 }

@@ -59,7 +59,8 @@ impl Walk {
     pub(super) fn go(&mut self) -> anyhow::Result<Stage> {
         for round in 0..ROUNDS {
             let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(round.try_into()?);
-            let context = Context { now, defaults: &self.defaults, files: &self.files };
+            let zone = jiff::tz::TimeZone::UTC;
+            let context = Context { now, zone: &zone, defaults: &self.defaults, files: &self.files };
             let decision = lifecycle::decide(&self.resource, &self.observed, &context);
             self.resource.status = Some(decision.status);
             for effect in decision.effects {

@@ -47,7 +47,8 @@ impl Adopted {
         let before = recorded(&resource);
         let mut done = Vec::new();
         for _ in 0..ROUNDS {
-            let context = Context { now: self.at, defaults: &defaults, files: &files };
+            let context =
+                Context { now: self.at, zone: &jiff::tz::TimeZone::UTC, defaults: &defaults, files: &files };
             let decision = lifecycle::decide(&resource, &observed, &context);
             resource.status = Some(decision.status);
             let writes = decision.effects.iter().filter(|effect| !matches!(effect, Effect::Event(_)));
@@ -69,9 +70,10 @@ impl Adopted {
     }
 }
 
-/// The resource with what the API server adds.
+/// The resource with what the API server adds. It is as young as its status, so that no periodic snapshot is due.
 fn stored(mut resource: Value, generation: i64, status: Value) -> Value {
     resource["metadata"]["uid"] = UID.into();
+    resource["metadata"]["creationTimestamp"] = moment(&status).to_string().into();
     resource["metadata"]["generation"] = generation.into();
     resource["metadata"]["finalizers"] = json!([api::names::FINALIZER_FLINK_DEPLOYMENT]);
     resource["status"] = status;

@@ -1,10 +1,11 @@
 //! Upgrades with a savepoint, and how the savepoint is made known.
 
 use api::{JobStatusState, LifecycleState, SavepointFormatType, SnapshotTriggerType};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::world::{World, application, restart, with, with_ha};
-use crate::FlinkRequest;
+use crate::effect::{Begun, Effect, FlinkRequest};
 use crate::observed::{EffectFailure, FlinkAnswer, FlinkFailure, FlinkView, OperationResult};
 
 /// A job whose stop with a savepoint was asked for just now.
@@ -103,7 +104,10 @@ fn w_30_the_path_is_recorded_before_the_snapshot_resource_is_created_and_the_clu
     assert_eq!(snapshot["kind"], "FlinkStateSnapshot");
     assert_eq!(snapshot["metadata"]["name"], format!("app-savepoint-upgrade-{begun}"));
     assert_eq!(snapshot["metadata"]["namespace"], "ns");
-    assert_eq!(snapshot["metadata"]["labels"], json!({"snapshot.trigger-type": "UPGRADE"}));
+    assert_eq!(
+        snapshot["metadata"]["labels"],
+        json!({"snapshot.trigger-type": "UPGRADE", "job-reference.uid": "uid-1"})
+    );
     assert_eq!(
         snapshot["spec"],
         json!({
@@ -433,7 +437,8 @@ fn pending_checkpoint(cause: SnapshotTriggerType) -> World {
     info.trigger_timestamp = Some(world.now.as_millisecond());
     info.trigger_type = Some(cause);
     world.resource.status = Some(status);
-    world.change(|resource| resource.spec.job.as_mut().unwrap().checkpoint_trigger_nonce = Some(4));
+    let nonce = (cause == SnapshotTriggerType::Manual).then_some(4);
+    world.change(|resource| resource.spec.job.as_mut().unwrap().checkpoint_trigger_nonce = nonce);
     world.job_is(JobStatusState::Running);
     world
 }
@@ -487,16 +492,28 @@ fn a_periodic_savepoint_is_nobody_s_nonce() {
 #[test]
 fn a_pending_snapshot_that_its_job_manager_has_forgotten_has_failed() {
     let mut world = pending(&[]);
+    let at = world.now.checked_sub(SignedDuration::from_secs(5)).unwrap();
+    world.observed.begun = Some(Begun { operation: TRIGGER.to_owned(), id: TRIGGER.to_owned(), at });
     world.answer().operations.insert(TRIGGER.to_owned(), OperationResult::Unknown);
     world.round();
     let [event] = world.events.as_slice() else { panic!("{:?}", world.events) };
-    assert_eq!(event.message, "Savepoint failed: the JobManager knows nothing of it");
+    assert_eq!(event.message, "Savepoint failed: the JobManager was restarted before it was complete");
     let mut world = pending_checkpoint(SnapshotTriggerType::Manual);
     world.job_is(JobStatusState::Restarting);
     world.round();
     let told = world.events.iter().find(|event| event.reason == crate::Reason::CheckpointError).unwrap();
     assert_eq!(told.message, "Checkpoint failed: the job does not run any more");
     assert_eq!(world.status().job_status.unwrap().checkpoint_info.unwrap().trigger_id, None);
+}
+
+#[test]
+fn a_snapshot_that_was_recorded_and_never_triggered_is_triggered() {
+    let mut world = pending(&[]);
+    world.answer().operations.insert(TRIGGER.to_owned(), OperationResult::Unknown);
+    let calls = world.decide().effects;
+    let [Effect::Flink(call)] = calls.as_slice() else { panic!("{calls:?}") };
+    assert_eq!(call.request.operation(), Some(TRIGGER));
+    assert!(matches!(call.request, FlinkRequest::TriggerSavepoint { .. }));
 }
 
 #[test]

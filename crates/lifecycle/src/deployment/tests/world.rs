@@ -150,13 +150,23 @@ impl World {
     }
 
     pub(super) fn decide(&self) -> Decision<FlinkDeploymentStatus> {
-        let context = Context { now: self.now, defaults: &self.defaults, files: &self.files };
+        let context = Context {
+            now: self.now,
+            zone: &jiff::tz::TimeZone::UTC,
+            defaults: &self.defaults,
+            files: &self.files,
+        };
         decide(&self.resource, &self.observed, &context)
     }
 
     /// What is read before the next decision.
     pub(super) fn reads(&self) -> Reads {
-        let context = Context { now: self.now, defaults: &self.defaults, files: &self.files };
+        let context = Context {
+            now: self.now,
+            zone: &jiff::tz::TimeZone::UTC,
+            defaults: &self.defaults,
+            files: &self.files,
+        };
         reads(&self.resource, self.observed.job_manager.as_ref(), self.known_task_managers.as_ref(), &context)
     }
 

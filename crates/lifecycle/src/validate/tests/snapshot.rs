@@ -32,8 +32,12 @@ fn exactly_one_kind() {
 }
 
 #[test]
-fn an_existing_savepoint_needs_no_job() {
-    assert_eq!(check(json!({"savepoint": {"alreadyExists": true}}), None, false), PASSES);
+fn an_existing_savepoint_needs_a_path_and_no_job() {
+    let at = |path: Value| json!({"savepoint": {"alreadyExists": true, "path": path}});
+    assert_eq!(check(at(json!("s3://a/b")), None, false), PASSES);
+    for path in [json!(null), json!("")] {
+        assert_eq!(check(at(path), None, false).0, [Rule::SnapshotPath]);
+    }
     let both = check(json!({"savepoint": {"alreadyExists": true}, "checkpoint": {}}), None, false);
     assert_eq!(both.0, [Rule::SnapshotKind, Rule::SnapshotJobReference]);
 }
