@@ -320,6 +320,10 @@ impl Control {
         count(metrics, Kind::FLINK_SESSION_JOB, &caches.flink_session_jobs.list(None), |it| {
             it.status.as_ref().and_then(|status| status.lifecycle_state).map(api::LifecycleState::as_str)
         });
+        count(metrics, Kind::FLINK_STATE_SNAPSHOT, &caches.flink_state_snapshots.list(None), |it| {
+            let state = it.status.as_ref().and_then(|status| status.state);
+            Some(state.unwrap_or(api::SnapshotState::TriggerPending).as_str())
+        });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -613,6 +613,10 @@ pub struct EffectFailure {
     pub attempts: u32,
     /// Whether a repeat fails as well, until somebody changes something.
     pub needs_user: bool,
+    /// The operation that Flink did not begin, if it was about one: [`FlinkRequest::operation`].
+    ///
+    /// [`FlinkRequest::operation`]: crate::FlinkRequest::operation
+    pub operation: Option<String>,
 }
 
 #[cfg(test)]

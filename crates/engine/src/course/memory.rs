@@ -59,8 +59,8 @@ impl Memory {
         let attempts = before.map_or(0, |before| before.effect.attempts).saturating_add(1);
         let wait = SignedDuration::try_from(back_off(attempts)).unwrap_or(SignedDuration::ZERO);
         let retry_at = now.checked_add(wait).unwrap_or(now);
-        let crate::executor::Failure { action, message, look_again: _, needs_user } = failure;
-        let effect = EffectFailure { action, message, attempts, needs_user };
+        let crate::executor::Failure { action, message, look_again: _, needs_user, operation } = failure;
+        let effect = EffectFailure { action, message, attempts, needs_user, operation };
         self.failure = Some(Failure { effect, generation, retry_at, trying: false });
     }
 
@@ -113,6 +113,7 @@ mod tests {
             message: "no".to_owned(),
             look_again: false,
             needs_user: true,
+            operation: None,
         }
     }
 

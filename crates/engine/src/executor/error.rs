@@ -145,6 +145,7 @@ impl EffectError {
             message: self.kind.to_string(),
             look_again: self.kind.look_again(),
             needs_user: self.kind.needs_user(),
+            operation: None,
         }
     }
 }

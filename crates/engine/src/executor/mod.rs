@@ -54,6 +54,8 @@ pub struct Failure {
     pub look_again: bool,
     /// Whether a repeat fails as well, until somebody changes something.
     pub needs_user: bool,
+    /// The operation that Flink did not begin, if it was about one.
+    pub operation: Option<String>,
 }
 
 /// Performs effects.
@@ -115,6 +117,10 @@ impl Executor {
             if performed.failure.is_some() && !matches!(effect, Effect::Event(_)) {
                 continue;
             }
+            let operation = match &effect {
+                Effect::Flink(call) => call.request.operation().map(str::to_owned),
+                _ => None,
+            };
             match self.one(resource, effect).await {
                 Ok(Done::Plain) => {}
                 Ok(Done::Created { attempt }) => performed.created_attempt = attempt,
@@ -127,7 +133,7 @@ impl Executor {
                         action = %error.action,
                         "{}", error.kind
                     );
-                    performed.failure = Some(error.failure());
+                    performed.failure = Some(Failure { operation, ..error.failure() });
                 }
             }
         }

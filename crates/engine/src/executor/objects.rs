@@ -60,7 +60,10 @@ impl Executor {
         let ChangeObject { object, resource_version, part } = change;
         let action = format!("change {} {}", object.kind, key_of(object));
         let mut part = part.clone();
-        part["metadata"]["resourceVersion"] = json!(resource_version);
+        // A null would be a version that no object has.
+        if let Some(version) = resource_version {
+            part["metadata"]["resourceVersion"] = json!(version);
+        }
         self.change(object, part).await.map_err(|kind| kind.during(action))
     }
 

@@ -124,9 +124,8 @@ impl<R: JobResource> Pass<'_, R> {
                 true
             }
             SavepointOutcome::Taken(path) => {
-                let job = self.job();
-                job.upgrade_savepoint_path = Some(path.clone());
-                job.state = Some(JobStatusState::Finished);
+                self.job().upgrade_savepoint_path = Some(path.clone());
+                self.record_job_finished();
                 if self.register_savepoint(&path) {
                     return true;
                 }

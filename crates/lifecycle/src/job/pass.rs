@@ -302,8 +302,16 @@ impl<'a, R: JobResource> Pass<'a, R> {
 
     pub(crate) fn mark_job_ended(&mut self) {
         if R::has_job(self) && !self.job_ended() {
-            self.job().state = Some(JobStatusState::Finished);
+            self.record_job_finished();
         }
+    }
+
+    /// The job has ended as it was told to. What Flink said before does not count any more.
+    pub(crate) fn record_job_finished(&mut self) {
+        let now = self.now().as_millisecond().to_string();
+        let job = self.job();
+        job.state = Some(JobStatusState::Finished);
+        job.update_time = Some(now);
     }
 
     /// Says why the newest generation is not what runs.

@@ -156,7 +156,7 @@ impl<R: JobResource> Pass<'_, R> {
     /// The path is recorded before anything else happens to it; the job's cluster goes only after that.
     fn savepoint_is_taken(&mut self, path: &str) {
         self.job().upgrade_savepoint_path = Some(path.to_owned());
-        self.job().state = Some(JobStatusState::Finished);
+        self.record_job_finished();
         self.forget_failures(RetryKind::StopWithSavepoint);
         if !self.register_savepoint(path) {
             self.record_stopped(UpgradeMode::Savepoint);

@@ -48,7 +48,7 @@ impl Pass<'_> {
     }
 
     /// The uid of the job that the snapshot is of, as long as that is not noted. It is noted before anything else is done,
-    /// so that no later resource of that name is taken for the job.
+    /// so that no later resource of that name is taken for it.
     pub(super) fn job_to_claim(&self) -> Option<String> {
         let noted = self.resource.metadata.labels.as_ref();
         let noted = noted.is_some_and(|labels| labels.contains_key(names::LABEL_JOB_REFERENCE_UID));

@@ -83,8 +83,7 @@ pub fn decide(
         pass.label();
         pass.requeue = Some(Requeue::AtOnce);
     } else if pass.job_to_claim().is_some() {
-        pass.label();
-        pass.requeue = Some(Requeue::AtOnce);
+        pass.claim();
     } else {
         pass.go_on();
         pass.label();
@@ -168,6 +167,15 @@ impl<'a> Pass<'a> {
         self.status.trigger_id.clone().filter(|id| !id.is_empty())
     }
 
+    /// Notes which job the snapshot is of, before anything else is done.
+    fn claim(&mut self) {
+        if self.says_failure() {
+            return;
+        }
+        self.label();
+        self.requeue = Some(Requeue::AtOnce);
+    }
+
     // ---- the states ---------------------------------------------------------------------------------------------
 
     /// One arm for each state.
@@ -194,8 +202,8 @@ impl<'a> Pass<'a> {
             self.look_again(left);
             return;
         }
-        if let Some(failure) = &self.observed.failure {
-            return self.wait(format!("{}: {}", failure.action, failure.message));
+        if self.says_failure() {
+            return;
         }
         let job = match &self.observed.job {
             JobView::Found(job) => job,
@@ -313,7 +321,9 @@ impl<'a> Pass<'a> {
             }
             return self.follow_on(job);
         }
-        if let Some(failure) = self.observed.failure.as_ref().filter(|failure| failure.needs_user) {
+        let refused =
+            |failure: &&EffectFailure| failure.needs_user && failure.operation.as_deref() == Some(trigger_id);
+        if let Some(failure) = self.observed.failure.as_ref().filter(refused) {
             let reason = format!("{}: {}", failure.action, failure.message);
             return self.fail(&reason);
         }
@@ -393,6 +403,13 @@ impl<'a> Pass<'a> {
         let wait = doubled.unwrap_or(LONGEST_BACK_OFF).min(LONGEST_BACK_OFF);
         let waited = self.now().duration_since(failed).unsigned_abs();
         wait.checked_sub(waited).filter(|left| !left.is_zero())
+    }
+
+    /// Whether an effect has failed and its back-off lasts; the status says so.
+    fn says_failure(&mut self) -> bool {
+        let Some(failure) = &self.observed.failure else { return false };
+        self.wait(format!("{}: {}", failure.action, failure.message));
+        true
     }
 
     /// Says what is waited for.

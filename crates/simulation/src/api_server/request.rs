@@ -236,6 +236,11 @@ impl State {
         writer: Writer,
     ) -> Result<Arc<Value>, ApiError> {
         let live = self.live(kind, key)?.object.as_ref().clone();
+        // As the API server says it of custom resources.
+        if part.pointer("/metadata/resourceVersion").is_some_and(Value::is_null) {
+            let what = "metadata.resourceVersion: Invalid value: 0: must be specified for an update";
+            return Err(invalid(kind, &key.name, what));
+        }
         let wanted = text(part, "/metadata/resourceVersion");
         if wanted.is_some_and(|wanted| Some(wanted) != text(&live, "/metadata/resourceVersion")) {
             return Err(modified(kind, &key.name));

@@ -19,6 +19,7 @@ mod rescaling;
 mod rights;
 mod session;
 mod session_jobs;
+mod snapshots;
 pub(crate) mod space;
 pub(crate) mod specs;
 mod standalone;
@@ -121,6 +122,17 @@ const ALL: &[Scenario] = &[
         "session-jobs",
         session_jobs::run,
         "two jobs on a session cluster, their jars by HTTP and from S3"
+    ),
+    scenario!(
+        "snapshots",
+        snapshots::run,
+        "savepoints and checkpoints by hand and by cron, and their disposal"
+    ),
+    scenario!(long "snapshots-restored", snapshots::restored, "each kind of snapshot restored into another job; both versions"),
+    scenario!(
+        long "snapshots-with-namespace",
+        snapshots::with_their_namespace,
+        "a namespace deleted with snapshots in every state"
     ),
     scenario!(long "ingress", ingress::run, "an Ingress changed in place, and requests through a controller"),
     scenario!("probes-and-metrics", pages::run, "what the operator's own pages say"),

@@ -77,7 +77,7 @@ impl Space {
         let removed = self.remove_namespace().await;
         if removed.is_err() {
             let free = json!({"metadata": {"finalizers": null}});
-            for kind in [Kind::FlinkSessionJob, Kind::FlinkDeployment] {
+            for kind in [Kind::FlinkStateSnapshot, Kind::FlinkSessionJob, Kind::FlinkDeployment] {
                 for resource in self.cluster.list(kind, &self.name, "").await? {
                     let name = crate::kubernetes::name(&resource);
                     self.cluster.patch(kind, &self.name, name, &free).await?;

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
+use serde_json::json;
+
 use super::line::Line;
 use super::listed;
 use super::recording::Recording;
 use super::rules;
 use super::sequence::{KINDS, Sequences, sequences};
+use super::snapshots::SNAPSHOT;
 use crate::kubernetes::name;
 
 /// What came of a comparison.
@@ -37,7 +40,7 @@ pub(super) enum Step {
     Ours(String),
 }
 
-/// Compares the FlinkDeployments and FlinkSessionJobs of a recording; `ours` is the whole of our timeline.
+/// Compares the resources of a recording; `ours` is the whole of our timeline.
 pub(super) fn compare(recording: &Recording, ours: &[Line]) -> Comparison {
     let mut recorded = sequences(&recording.lines, recording.end());
     let mut ours = sequences(ours, f64::INFINITY);
@@ -52,6 +55,18 @@ pub(super) fn compare(recording: &Recording, ours: &[Line]) -> Comparison {
         let (mut recorded, ours) = (side(&mut recorded), side(&mut ours));
         comparison.listed.extend(listed::take_out(cluster, &mut recorded, &ours));
         comparison.differing.extend(differences(name(cluster), &recorded, &ours));
+    }
+    // What is left are FlinkStateSnapshots.
+    let names: BTreeSet<String> = recorded.keys().chain(ours.keys()).cloned().collect();
+    for name in names {
+        let (recorded, ours) = (recorded.remove(&name), ours.remove(&name));
+        let (mut recorded, mut ours) = (recorded.unwrap_or_default(), ours.unwrap_or_default());
+        for side in [&mut recorded, &mut ours] {
+            comparison.rules.extend(rules::normalise(side, false));
+        }
+        let snapshot = json!({"kind": SNAPSHOT, "metadata": {"name": name}});
+        comparison.listed.extend(listed::take_out(&snapshot, &mut recorded, &ours));
+        comparison.differing.extend(differences(&name, &recorded, &ours));
     }
     comparison
 }

@@ -12,6 +12,16 @@ pub(crate) struct Line {
     pub(crate) what: What,
 }
 
+impl Line {
+    /// The FlinkStateSnapshot that it is about.
+    pub(crate) fn snapshot(&self) -> Option<&Resource> {
+        match &self.what {
+            What::Cr(cr) if cr.kind == "FlinkStateSnapshot" => Some(cr),
+            _ => None,
+        }
+    }
+}
+
 /// What it was.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "source", rename_all = "kebab-case")]

@@ -29,6 +29,8 @@ pub(super) const LISTED: &[Listed] = &[
     Listed { id: "clean-up told once", apply: cleanup_once },
     Listed { id: "submission that fails", apply: submission_fails },
     Listed { id: "TaskManagers in place", apply: task_managers_in_place },
+    Listed { id: "snapshot of a stable job", apply: snapshot_of_stable_job },
+    Listed { id: "suspended cluster", apply: suspended_cluster },
 ];
 
 /// Takes what is listed out of the recorded side, and names what occurred.
@@ -157,6 +159,34 @@ fn task_managers_in_place(resource: &Value, recorded: &mut Sequences, ours: &Seq
     // TaskManagers that come and go make it DEPLOYED again.
     recorded.lifecycle.remove(at);
     recorded.job_manager.truncate(recorded.job_manager.len() - 3);
+    true
+}
+
+/// The recorded JobManager of a suspended job stays for a while.
+fn suspended_cluster(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let suspended = |side: &Sequences| side.lifecycle.last().is_some_and(|state| state == "SUSPENDED");
+    let missing = |side: &Sequences| side.job_manager.last().is_some_and(|state| state.name == "MISSING");
+    if !suspended(recorded) || !suspended(ours) || missing(recorded) || !missing(ours) {
+        return false;
+    }
+    recorded.job_manager.push(State::of_cluster("MISSING"));
+    true
+}
+
+/// A new nonce that asks for a snapshot: the recorded job is DEPLOYED again until it was looked at.
+fn snapshot_of_stable_job(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let changed = |side: &Sequences| side.events.iter().any(|event| event.reason == "SpecChanged");
+    let deployed = |side: &Sequences| side.lifecycle.iter().filter(|state| *state == "DEPLOYED").count();
+    if changed(recorded) || changed(ours) || deployed(recorded) < 2 || deployed(ours) != 1 {
+        return false;
+    }
+    let Some(stable) = recorded.lifecycle.iter().position(|state| state == "STABLE") else { return false };
+    let mut place = 0;
+    recorded.lifecycle.retain(|state| {
+        place += 1;
+        place <= stable + 1 || state != "DEPLOYED"
+    });
+    recorded.lifecycle.dedup();
     true
 }
 

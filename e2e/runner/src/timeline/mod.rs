@@ -11,6 +11,7 @@ pub(crate) mod recording;
 mod replay;
 mod rules;
 mod sequence;
+mod snapshots;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -166,9 +167,6 @@ async fn try_judge(
         return Ok(Verdict::Skipped(reason));
     }
     let steps = step::steps(recording)?;
-    if let Some(reason) = applicable::step_to_skip_for(recording, &steps) {
-        return Ok(Verdict::Skipped(reason));
-    }
     let file = arguments.output.join(&recording.name).join("timeline.jsonl");
     let Some(surroundings) = surroundings else {
         let text = fs::read_to_string(&file).with_context(|| format!("no {}", file.display()))?;

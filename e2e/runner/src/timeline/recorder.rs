@@ -43,7 +43,7 @@ impl Recorder {
         let (count, changes) = watch::channel(0);
         let shared = Arc::new(Shared { began: Instant::now(), lines: Mutex::default(), count });
         let mut watches = JoinSet::new();
-        for kind in [Kind::FlinkDeployment, Kind::FlinkSessionJob, Kind::Event] {
+        for kind in [Kind::FlinkDeployment, Kind::FlinkSessionJob, Kind::FlinkStateSnapshot, Kind::Event] {
             let version = cluster.version(kind, namespace).await?;
             let (cluster, namespace, shared) = (cluster.clone(), namespace.to_owned(), shared.clone());
             watches.spawn(async move {

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::applicable::is_left_out;
 use super::line::{Line, What};
 use super::place::{Place, inputs};
 use super::recorder::Recorder;
 use super::step::{Act, Observation, Step};
-use super::watching::{Since, holds, job_of};
+use super::watching::{Since, holds};
 use crate::kubernetes::{Kind, name, text};
 
 /// Longest time to wait for something. Two cores run several JVMs at a time.
@@ -35,8 +34,6 @@ pub(super) struct Replay<'a> {
     changes_resource: bool,
     /// `jobStatus.startTime` before the last action.
     start_time: String,
-    /// Where the savepoint lies that was taken last.
-    savepoint: Option<String>,
     /// Files that jobs read.
     inputs: Vec<String>,
     surprises: Vec<String>,
@@ -51,7 +48,6 @@ impl<'a> Replay<'a> {
             since: 0,
             changes_resource: true,
             start_time: String::new(),
-            savepoint: None,
             inputs: Vec::new(),
             surprises: Vec::new(),
         })
@@ -60,7 +56,7 @@ impl<'a> Replay<'a> {
     /// Does all steps, and goes on recording for some seconds.
     pub(super) async fn run(mut self, steps: &[Step], rest: f64) -> Result<Outcome> {
         let late = steps.iter().any(|step| step.what == Act::InputAppears);
-        for step in steps.iter().filter(|step| !is_left_out(step) || is_savepoint(step)) {
+        for step in steps {
             let done = self.step(step, late).await.with_context(|| step.text.clone())?;
             if !done {
                 // What follows would be done to something else than the recorder had.
@@ -115,7 +111,7 @@ impl<'a> Replay<'a> {
         }
         self.recorder.step(&step.text, None);
         match action {
-            Act::Create(object) => self.create(step, object, late_input).await?,
+            Act::Create(object) => self.create(object, late_input).await?,
             Act::Delete { kind: of, name } => cluster.delete(kind(of)?, namespace, name).await?,
             Act::DeletePod { cluster: of } => {
                 let pods =
@@ -136,12 +132,7 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    async fn create(&mut self, step: &Step, object: &Value, late_input: bool) -> Result<()> {
-        if is_savepoint(step) {
-            let of = text(object, "/spec/jobReference/name").to_owned();
-            self.savepoint = Some(self.take_savepoint(&of).await?);
-            return Ok(());
-        }
+    async fn create(&mut self, object: &Value, late_input: bool) -> Result<()> {
         for input in inputs(object) {
             if !late_input {
                 self.place.make_input(&input)?;
@@ -156,34 +147,15 @@ impl<'a> Replay<'a> {
     /// A recorded savepoint is not here; ours is.
     fn adapt_patch(&self, patch: &Value) -> Value {
         let mut patch = self.place.adapt(patch.clone());
-        if let (Some(path), Some(ours)) =
-            (patch.pointer_mut("/spec/job/initialSavepointPath"), &self.savepoint)
+        let lines = self.recorder.lines(0);
+        let mut snapshots = lines.iter().rev().filter_map(Line::snapshot);
+        let ours = snapshots.find_map(|cr| cr.status.as_ref()?.get("path")?.as_str());
+        if let (Some(path), Some(ours)) = (patch.pointer_mut("/spec/job/initialSavepointPath"), ours)
             && path.is_string()
         {
             *path = json!(ours);
         }
         patch
-    }
-
-    /// Asks Flink itself for a savepoint and waits for it.
-    async fn take_savepoint(&mut self, of: &str) -> Result<String> {
-        let job = job_of(self.place, of).await?;
-        let (cluster, namespace) = (&self.place.cluster, self.place.namespace.as_str());
-        let path = format!("/jobs/{job}/savepoints");
-        let accepted = cluster.tell_flink(namespace, of, &path, &json!({"cancel-job": false})).await?;
-        let trigger = text(&accepted, "/request-id");
-        let path = format!("/jobs/{job}/savepoints/{trigger}");
-        let began = Instant::now();
-        while began.elapsed() < TO_HAPPEN {
-            let answer = cluster.ask_flink(namespace, of, &path).await?;
-            if text(&answer, "/status/id") == "COMPLETED" {
-                let location = text(&answer, "/operation/location").to_owned();
-                ensure!(!location.is_empty(), "the savepoint failed: {answer}");
-                return Ok(location);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        bail!("no savepoint after {} s", TO_HAPPEN.as_secs())
     }
 
     async fn observe(&mut self, step: &Step, observation: &Observation) -> Result<bool> {
@@ -214,7 +186,11 @@ impl<'a> Replay<'a> {
     async fn wait(&mut self, observation: &Observation, limit: Duration) -> Result<Option<String>> {
         let began = Instant::now();
         loop {
-            let since = Since { lines: self.lines_since(), start_time: self.start_time.clone() };
+            let since = Since {
+                lines: self.lines_since(),
+                all: self.recorder.lines(0),
+                start_time: self.start_time.clone(),
+            };
             let Some(instead) = holds(self.place, &since, observation).await? else { return Ok(None) };
             if began.elapsed() > limit {
                 return Ok(Some(instead));
@@ -246,10 +222,6 @@ impl<'a> Replay<'a> {
             self.recorder.changed(left).await?;
         }
     }
-}
-
-fn is_savepoint(step: &Step) -> bool {
-    matches!(&step.what, Act::Create(object) if text(object, "/kind") == "FlinkStateSnapshot")
 }
 
 fn kind(name: &str) -> Result<Kind> {

@@ -1,4 +1,4 @@
-//! What is compared of a timeline: the orders of states and Events of each FlinkDeployment and FlinkSessionJob.
+//! What is compared of a timeline: the orders of states and Events of each resource.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::line::{self, Line, Resource, What};
+use super::snapshots::{self, SNAPSHOT, Snapshots};
 use crate::kubernetes::text;
 
 /// Components of the Events that the operator records itself.
@@ -67,21 +68,24 @@ impl fmt::Display for State {
     }
 }
 
-/// The kinds of resources that are compared.
+/// The kinds of resources that run jobs.
 pub(super) const KINDS: [&str; 2] = ["FlinkDeployment", "FlinkSessionJob"];
 
 /// The sequences of all these resources by name, from the lines up to the moment `end`. States that stay are one.
 pub(super) fn sequences(lines: &[Line], end: f64) -> BTreeMap<String, Sequences> {
     let mut all: BTreeMap<String, Sequences> = BTreeMap::new();
     let mut counts = HashMap::new();
+    let mut of_snapshots = Snapshots::default();
     for line in lines.iter().filter(|line| line.t < end || is_last(line, end)) {
         match &line.what {
             What::Cr(cr) if KINDS.contains(&cr.kind.as_str()) => {
                 add_states(all.entry(cr.name.clone()).or_default(), cr);
             }
+            What::Cr(cr) if cr.kind == SNAPSHOT => of_snapshots.add(cr),
             What::Event(event) => {
                 let Some((kind, name)) = event.on.split_once('/') else { continue };
-                if KINDS.contains(&kind) && is_new(event, &mut counts) {
+                let name = if kind == SNAPSHOT { snapshots::group(name) } else { name };
+                if (KINDS.contains(&kind) || kind == SNAPSHOT) && is_new(event, &mut counts) {
                     let events = &mut all.entry(name.to_owned()).or_default().events;
                     events.extend(compared(event));
                 }
@@ -89,6 +93,7 @@ pub(super) fn sequences(lines: &[Line], end: f64) -> BTreeMap<String, Sequences>
             _ => {}
         }
     }
+    of_snapshots.finish(&mut all);
     all
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::line::What;
 use super::recording::Recording;
+use super::snapshots::SNAPSHOT;
 use crate::kubernetes::{name, text};
 
 /// A step, and how long the recorder paused before it, seconds.
@@ -83,10 +84,19 @@ pub(super) enum Observation {
     DeploymentGone {
         cluster: String,
     },
-    /// A snapshot or another resource whose controller says so.
-    Other {
-        kind: String,
-        name: String,
+    /// FlinkStateSnapshots in this state: the named one, or so many since the last action.
+    Snapshots {
+        name: Option<String>,
+        state: String,
+    },
+    /// So many periodic snapshots were completed, or one of them was removed again.
+    Periodic {
+        count: usize,
+    },
+    /// The status has this field of `jobStatus`.
+    JobField {
+        cluster: String,
+        pointer: &'static str,
     },
     /// Nobody knows how to look for it: the recorder's time passes instead.
     Time,
@@ -190,10 +200,10 @@ impl Reader<'_> {
         if let Some(name) = what.strip_suffix(" has status.error") {
             return Ok(Observation::Error { cluster: name.to_owned() });
         }
-        if let Some(kind_and_name) = self.other(what) {
-            return Ok(kind_and_name);
+        match self.about_others(what)? {
+            Some(observation) => Ok(observation),
+            None => self.about_cluster(what),
         }
-        self.about_cluster(what)
     }
 
     fn about_cluster(&self, what: &str) -> Result<Observation> {
@@ -216,22 +226,35 @@ impl Reader<'_> {
         })
     }
 
-    /// Something about a resource that is no FlinkDeployment, named by name or kind.
-    fn other(&self, what: &str) -> Option<Observation> {
-        let words: Vec<&str> = what.split([' ', '/']).collect();
-        let others = self.recording.created.iter().filter(|object| object["kind"] != "FlinkDeployment");
-        let named = others
-            .map(|object| (text(object, "/kind"), name(object)))
-            .find(|(_, name)| words.first() == Some(name));
-        let (kind, name) = match named {
-            Some(found) => found,
-            None if what.contains("FlinkStateSnapshot") || what.contains("Savepoint set") => {
-                ("FlinkStateSnapshot", "")
+    fn about_others(&self, what: &str) -> Result<Option<Observation>> {
+        let words: Vec<&str> = what.split(' ').collect();
+        let named = self.recording.of_kind(SNAPSHOT).map(name).find(|name| words.first() == Some(name));
+        let job =
+            self.recording.of_kind("FlinkSessionJob").map(name).find(|name| words.first() == Some(name));
+        Ok(Some(match words.as_slice() {
+            [cluster, state] if job.is_some() => Observation::Job {
+                cluster: (*cluster).to_owned(),
+                state: (*state).to_owned(),
+                again: false,
+                or_error: false,
+            },
+            [.., state] if named.is_some() => {
+                Observation::Snapshots { name: named.map(str::to_owned), state: (*state).to_owned() }
             }
-            None if what.contains("Checkpoint set") => ("FlinkStateSnapshot", ""),
-            None => return None,
-        };
-        Some(Observation::Other { kind: kind.to_owned(), name: name.to_owned() })
+            [count, "FlinkStateSnapshots", "COMPLETED", ..] => {
+                Observation::Periodic { count: count.parse()? }
+            }
+            [.., SNAPSHOT, state] => Observation::Snapshots { name: None, state: (*state).to_owned() },
+            ["lastSavepoint", "set"] => Observation::JobField {
+                cluster: self.cluster(what)?,
+                pointer: "/jobStatus/savepointInfo/lastSavepoint",
+            },
+            ["lastCheckpoint", "set"] => Observation::JobField {
+                cluster: self.cluster(what)?,
+                pointer: "/jobStatus/checkpointInfo/lastCheckpoint",
+            },
+            _ => return Ok(None),
+        }))
     }
 
     /// The FlinkDeployment that is meant: the session cluster if the text says so, otherwise the application.

@@ -1,5 +1,7 @@
 //! Whether something that a recorder waited for is there.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde_json::Value;
 
@@ -15,6 +17,8 @@ const PASSING: [&str; 3] = ["UPGRADING", "ROLLING_BACK", "DELETING"];
 pub(super) struct Since {
     /// Lines of the timeline.
     pub(super) lines: Vec<Line>,
+    /// And those before.
+    pub(super) all: Vec<Line>,
     /// `jobStatus.startTime` before the action.
     pub(super) start_time: String,
 }
@@ -24,6 +28,19 @@ impl Since {
         let of_cluster = |line: &&Line| matches!(&line.what, What::Cr(cr) if cr.name == cluster);
         let lines = self.lines.iter().filter(of_cluster);
         lines.filter_map(|line| if let What::Cr(cr) = &line.what { Some(cr) } else { None }).collect()
+    }
+
+    /// The states of the snapshots, unless one of them is in the wanted one.
+    fn snapshots(&self, name: Option<&str>, wanted: &str) -> Option<String> {
+        let named = |cr: &&Resource| name.is_none_or(|name| cr.name == name);
+        let found: Vec<&str> = self
+            .lines
+            .iter()
+            .filter_map(Line::snapshot)
+            .filter(named)
+            .map(|cr| cr.status.as_ref().map_or("no status", |status| text(status, "/state")))
+            .collect();
+        (!found.contains(&wanted)).then(|| format!("snapshots {}", found.join(", ")))
     }
 
     fn any(&self, cluster: &str, holds: impl Fn(&Value) -> bool) -> bool {
@@ -77,7 +94,23 @@ pub(super) async fn holds(place: &Place, since: &Since, what: &Observation) -> R
                 Err(error) => Some(format!("{error:#}")),
             }
         }
-        Observation::Other { .. } | Observation::Time => None,
+        Observation::Snapshots { name, state } => since.snapshots(name.as_deref(), state),
+        Observation::Periodic { count } => {
+            let ended = |change: &str, state: &str| {
+                let lines = since.all.iter().filter_map(Line::snapshot);
+                let there = lines.filter(|cr| {
+                    let found = cr.status.as_ref().map(|status| text(status, "/state"));
+                    cr.change == change || found == Some(state)
+                });
+                there.map(|cr| cr.name.as_str()).collect::<BTreeSet<_>>().len()
+            };
+            let (completed, deleted) = (ended("", "COMPLETED"), ended("DELETED", ""));
+            (completed < *count && deleted == 0).then(|| format!("{completed} are complete"))
+        }
+        Observation::JobField { cluster, pointer } => {
+            answer(since.any(cluster, |status| status.pointer(pointer).is_some()), since, cluster)
+        }
+        Observation::Time => None,
     })
 }
 

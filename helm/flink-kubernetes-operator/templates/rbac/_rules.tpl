@@ -7,16 +7,17 @@ What the operator does, and nothing else. e2e/scenarios compares this with the A
   resources: [flinkdeployments, flinksessionjobs]
   verbs: [get, list, watch, patch]
 - apiGroups: [flink.apache.org]
-  resources: [flinkdeployments/status, flinksessionjobs/status]
+  resources: [flinkdeployments/status, flinksessionjobs/status, flinkstatesnapshots/status]
   verbs: [update]
 # Session clusters that are deleted wait for their jobs, or take them with them.
 - apiGroups: [flink.apache.org]
   resources: [flinksessionjobs]
   verbs: [delete]
-# Savepoints of upgrades get one each. Server-side apply is a patch, and a create where there is nothing yet.
+# Those of upgrades, nonces and schedules are made and removed by the operator. Server-side apply is a patch, and a create
+# where there is nothing yet.
 - apiGroups: [flink.apache.org]
   resources: [flinkstatesnapshots]
-  verbs: [list, watch, create, patch]
+  verbs: [get, list, watch, create, patch, delete]
 # Some clusters let only those name an owner that blocks deletion who may change its finalizers.
 - apiGroups: [flink.apache.org]
   resources: [flinkdeployments/finalizers]

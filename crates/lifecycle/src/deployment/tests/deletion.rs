@@ -257,8 +257,13 @@ fn a_savepoint_that_cannot_be_registered_is_kept_all_the_same() {
     world.stop_is(OperationResult::Completed("file:///sp/last".to_owned()));
     world.round();
     let action = "apply FlinkStateSnapshot".to_owned();
-    world.observed.failure =
-        Some(EffectFailure { action, message: "forbidden".to_owned(), attempts: 1, needs_user: true });
+    world.observed.failure = Some(EffectFailure {
+        action,
+        message: "forbidden".to_owned(),
+        attempts: 1,
+        needs_user: true,
+        operation: None,
+    });
     world.round();
     world.observed.failure = None;
     let told = world.events.iter().find(|event| event.reason == crate::Reason::SavepointError).unwrap();
@@ -327,8 +332,13 @@ fn what_is_not_ours_stays() {
 fn a_failed_effect_is_told_and_the_deletion_goes_on() {
     let mut world = deleted(application("stateless"));
     let action = "delete Deployment app".to_owned();
-    world.observed.failure =
-        Some(EffectFailure { action, message: "timeout".to_owned(), attempts: 2, needs_user: false });
+    world.observed.failure = Some(EffectFailure {
+        action,
+        message: "timeout".to_owned(),
+        attempts: 2,
+        needs_user: false,
+        operation: None,
+    });
     world.pass();
     assert!(world.was_told("CleanupFailed"));
     world.pass();

@@ -81,8 +81,13 @@ const CATALOGUE: [(&str, Situation); 36] = [
     ("Warning Error JobManagerDeployment", || {
         let mut world = World::stable(application("stateless"));
         let action = "create Deployment app".to_owned();
-        world.observed.failure =
-            Some(EffectFailure { action, message: "refused".to_owned(), attempts: 1, needs_user: false });
+        world.observed.failure = Some(EffectFailure {
+            action,
+            message: "refused".to_owned(),
+            attempts: 1,
+            needs_user: false,
+            operation: None,
+        });
         world
     }),
     ("Normal SpecChanged JobManagerDeployment", changed),
@@ -168,8 +173,13 @@ const CATALOGUE: [(&str, Situation); 36] = [
         world.stop_is(OperationResult::Completed("file:///sp/one".to_owned()));
         world.round();
         let action = "apply FlinkStateSnapshot".to_owned();
-        world.observed.failure =
-            Some(EffectFailure { action, message: "forbidden".to_owned(), attempts: 1, needs_user: true });
+        world.observed.failure = Some(EffectFailure {
+            action,
+            message: "forbidden".to_owned(),
+            attempts: 1,
+            needs_user: true,
+            operation: None,
+        });
         world
     }),
 ];

@@ -154,8 +154,13 @@ fn a_failed_create_is_told_once_and_tried_again() {
     world.resource.metadata.finalizers = Some(vec![api::names::FINALIZER_FLINK_DEPLOYMENT.to_owned()]);
     world.crash_after_recording();
     let action = "create Deployment app".to_owned();
-    world.observed.failure =
-        Some(EffectFailure { action, message: "invalid".to_owned(), attempts: 3, needs_user: true });
+    world.observed.failure = Some(EffectFailure {
+        action,
+        message: "invalid".to_owned(),
+        attempts: 3,
+        needs_user: true,
+        operation: None,
+    });
     let requeue = world.pass();
     assert_eq!(requeue, crate::Requeue::After(super::super::back_off(3)));
     world.pass();

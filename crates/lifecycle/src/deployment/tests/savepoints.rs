@@ -133,8 +133,13 @@ fn a_snapshot_resource_that_cannot_be_created_does_not_stop_the_upgrade() {
     world.stop_is(completed("file:///sp/one"));
     world.round();
     let action = "apply FlinkStateSnapshot".to_owned();
-    world.observed.failure =
-        Some(EffectFailure { action, message: "no such kind".to_owned(), attempts: 1, needs_user: true });
+    world.observed.failure = Some(EffectFailure {
+        action,
+        message: "no such kind".to_owned(),
+        attempts: 1,
+        needs_user: true,
+        operation: None,
+    });
     world.round();
     world.observed.failure = None;
     world.pass();
@@ -525,7 +530,7 @@ fn a_snapshot_resource_is_tried_three_times() {
         world.round();
         let action = "apply FlinkStateSnapshot".to_owned();
         world.observed.failure =
-            Some(EffectFailure { action, message: "x".to_owned(), attempts, needs_user });
+            Some(EffectFailure { action, message: "x".to_owned(), attempts, needs_user, operation: None });
         world.round();
         assert_eq!(world.was_told("SavepointError"), given_up, "{attempts} {needs_user}");
         let upgrades = world.status().reconciliation_state() == api::ReconciliationState::Upgrading;

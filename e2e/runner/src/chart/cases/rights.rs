@@ -62,13 +62,15 @@ pub(super) fn least(helm: &Helm) -> Result<()> {
         ensure!(!resource.contains('*') && !verbs.contains(&"*"), "wildcard: {resource} {verbs:?}");
         let harmful = ["secrets", "pods/exec", "rbac.authorization.k8s.io", "serviceaccounts", "webhook"];
         ensure!(!harmful.iter().any(|part| resource.contains(part)), "{resource}");
-        // The savepoint of an upgrade gets a FlinkStateSnapshot; nothing that users make is made or deleted.
-        let users =
-            resource.starts_with("flink.apache.org/") && resource != "flink.apache.org/flinkstatesnapshots";
-        ensure!(!users || !verbs.contains(&"create"), "{resource} {verbs:?}");
-        // FlinkSessionJobs go with their session cluster where its user asks for that.
-        let deletes = verbs.contains(&"delete") && resource != "flink.apache.org/flinksessionjobs";
-        ensure!(!resource.starts_with("flink.apache.org/") || !deletes, "{resource} {verbs:?}");
+        // Nothing that users make is made or deleted, except for: snapshots on schedule, and FlinkSessionJobs, which go with
+        // their session cluster where its user asks for that.
+        let may: &[&str] = match resource.strip_prefix("flink.apache.org/") {
+            Some("flinkstatesnapshots") | None => &["create", "delete"],
+            Some("flinksessionjobs") => &["delete"],
+            Some(_) => &[],
+        };
+        let does = |verb: &&&str| ["create", "delete"].contains(*verb);
+        ensure!(verbs.iter().filter(does).all(|verb| may.contains(verb)), "{resource} {verbs:?}");
         ensure!(!verbs.contains(&"deletecollection"), "{resource} {verbs:?}");
         let reads_only = resource == "/pods";
         ensure!(!reads_only || verbs == ["list"], "{resource} {verbs:?}");
