@@ -129,3 +129,13 @@ impl Clock for SystemClock {
         self.start.elapsed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// The operator's image has no files besides the operator.
+    #[test]
+    fn zones_are_known_without_files_of_the_system() {
+        let zones = jiff::tz::TimeZoneDatabase::bundled();
+        assert!(zones.get("Europe/Berlin").is_ok());
+    }
+}
