@@ -13,6 +13,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) user: String,
+    /// What the client calls itself.
+    pub(crate) agent: String,
     pub(crate) verb: String,
     /// For instance `deployments.apps/scale`.
     pub(crate) resource: String,
@@ -40,6 +42,8 @@ struct Entry {
     id: String,
     verb: String,
     user: User,
+    #[serde(default)]
+    user_agent: String,
     #[serde(rename = "requestURI")]
     uri: String,
     object_ref: Option<Object>,
@@ -98,6 +102,7 @@ impl From<Entry> for Request {
         let status = entry.response_status.unwrap_or_default();
         Self {
             user: entry.user.username,
+            agent: entry.user_agent,
             verb: entry.verb,
             resource,
             namespace: object.namespace,

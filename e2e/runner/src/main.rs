@@ -8,6 +8,7 @@ mod chart_operator;
 mod examples;
 mod figures;
 mod golden;
+mod jar_server;
 mod kubernetes;
 mod namespaced;
 mod operator_pod;

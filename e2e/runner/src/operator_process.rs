@@ -21,6 +21,11 @@ impl OperatorProcess {
         Ok(Self { child, address })
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Fails if it has ended by itself.
     pub(crate) fn must_run(&mut self) -> Result<()> {
         match self.child.try_wait()? {

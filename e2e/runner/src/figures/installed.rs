@@ -1,14 +1,12 @@
 //! Figures of the installed operator: its memory, and its requests for a first deployment.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 
-use super::{Place, print};
+use super::{Place, print, print_by_resource};
 use crate::audit::{self, Request};
 use crate::scenarios::expectations::is_stable;
 use crate::scenarios::space::{Space, TO_STABLE};
@@ -62,22 +60,12 @@ async fn in_space(space: &Space, arguments: &Arguments) -> Result<()> {
 
 /// Resident memory of the operator's process.
 async fn memory(space: &Space) -> Result<String> {
-    let pid = space.operator.process(&space.cluster).await?;
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(format!("{:.1} MiB", kibibytes / 1024.0))
+    super::memory(space.operator.process(&space.cluster).await?)
 }
 
 fn print_requests(requests: &[Request]) {
     let writes = requests.iter().filter(|request| request.is_write()).count();
     print("API requests of a first deployment to STABLE", &requests.len().to_string(), "(Java: 33)");
     print("writes among them", &writes.to_string(), "12 (Java: 26)");
-    let mut counts = BTreeMap::new();
-    for request in requests {
-        *counts.entry((!request.is_write(), &request.verb, &request.resource)).or_insert(0) += 1;
-    }
-    for ((_, verb, resource), count) in counts {
-        print(&format!("    {verb} {resource}"), &count.to_string(), "");
-    }
+    print_by_resource(requests);
 }

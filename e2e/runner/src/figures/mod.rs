@@ -3,14 +3,18 @@
 mod installed;
 mod process;
 mod samples;
+mod session_jobs;
 mod upgrades;
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
+use crate::audit::Request;
 use crate::kubernetes::Cluster;
 use crate::operator_pod::OperatorPod;
 use crate::scenarios::space::Space;
@@ -26,6 +30,9 @@ pub(crate) struct Arguments {
 enum Part {
     /// Of the binary, run on this machine against the API server of KUBECONFIG, on which no other operator may act.
     Process(process::Arguments),
+    /// Of many jobs on one session cluster: the binary, run on this machine against the API server of KUBECONFIG, and a
+    /// stub of Flink.
+    SessionJobs(session_jobs::Arguments),
     /// Of the operator that Helm has installed in the test bed of KUBECONFIG.
     Installed(installed::Arguments),
     /// Of upgrades by the operator that Helm has installed in the test bed of KUBECONFIG.
@@ -57,6 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     runtime.block_on(async {
         match &arguments.part {
             Part::Process(arguments) => process::measure(arguments).await,
+            Part::SessionJobs(arguments) => session_jobs::measure(arguments).await,
             Part::Installed(arguments) => installed::measure(arguments).await,
             Part::Upgrades(arguments) => upgrades::measure(arguments).await,
         }
@@ -67,4 +75,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Prints a figure.
 fn print(name: &str, value: &str, aim: &str) {
     println!("{name:58} | {value:32} | {aim}");
+}
+
+/// Prints how often each verb was used on each resource, writes first.
+fn print_by_resource(requests: &[Request]) {
+    let mut counts = BTreeMap::new();
+    for request in requests {
+        *counts.entry((!request.is_write(), &request.verb, &request.resource)).or_insert(0) += 1;
+    }
+    for ((_, verb, resource), count) in counts {
+        print(&format!("    {verb} {resource}"), &count.to_string(), "");
+    }
+}
+
+/// Resident memory of a process.
+fn memory(process: u32) -> Result<String> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(format!("{:.1} MiB", kibibytes / 1024.0))
 }

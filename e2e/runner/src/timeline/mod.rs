@@ -2,7 +2,6 @@
 
 mod applicable;
 mod comparison;
-mod jar_server;
 mod line;
 mod listed;
 pub(crate) mod place;
@@ -29,9 +28,9 @@ use jiff::Timestamp;
 
 use crate::audit;
 use crate::chart_operator::ChartOperator;
+use crate::jar_server::{self, JarServer};
 use crate::kubernetes::Cluster;
 use comparison::{Comparison, Step};
-use jar_server::JarServer;
 use line::{Line, Request, What};
 use place::Place;
 use recording::Recording;
@@ -133,6 +132,9 @@ async fn run_all(arguments: &Arguments, recordings: &[Recording]) -> Result<Tota
     Ok(totals)
 }
 
+/// Variable with the folder of the jars.
+const JARS: &str = "TIMELINE_JARS";
+
 /// What all replays share.
 struct Surroundings {
     cluster: Cluster,
@@ -147,7 +149,8 @@ impl Surroundings {
         let folder = arguments.data.join(format!("timeline-jars-{}", std::process::id()));
         let options = jar_server::options(&folder.display().to_string());
         let operator = ChartOperator::start(&cluster, binary, "timeline-operator", &options).await?;
-        Ok(Self { cluster, operator, _jars: JarServer::start()? })
+        let jars = std::env::var(JARS).with_context(|| format!("{JARS} does not name the folder of jars"))?;
+        Ok(Self { cluster, operator, _jars: JarServer::start(jars.as_ref())? })
     }
 }
 

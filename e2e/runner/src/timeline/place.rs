@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::jar_server;
+use crate::jar_server;
 use crate::kubernetes::{Cluster, Kind, name};
 use crate::scenarios::access;
 

@@ -1,17 +1,16 @@
 //! A web server on this machine with the jars of session jobs.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-/// Variable with the folder of the jars.
-const JARS: &str = "TIMELINE_JARS";
 const PORT: &str = "18080";
 /// Where it is.
-pub(super) const URL: &str = "http://127.0.0.1:18080";
+pub(crate) const URL: &str = "http://127.0.0.1:18080";
 
 /// Options with which the operator fetches from there, into `folder`.
-pub(super) fn options(folder: &str) -> String {
+pub(crate) fn options(folder: &str) -> String {
     format!(
         "kubernetes.operator.user.artifacts.allowed-schemes: http\n\
          kubernetes.operator.user.artifacts.allowed-hosts: 127.0.0.1\n\
@@ -20,14 +19,13 @@ pub(super) fn options(folder: &str) -> String {
 }
 
 /// The running server; it ends when this is dropped.
-pub(super) struct JarServer(Child);
+pub(crate) struct JarServer(Child);
 
 impl JarServer {
-    pub(super) fn start() -> Result<Self> {
-        let folder =
-            std::env::var(JARS).with_context(|| format!("{JARS} does not name the folder of jars"))?;
+    /// Serves what is in the folder.
+    pub(crate) fn start(folder: &Path) -> Result<Self> {
         let mut command = Command::new("python3");
-        command.args(["-m", "http.server", "--bind", "127.0.0.1", "--directory", &folder, PORT]);
+        command.args(["-m", "http.server", "--bind", "127.0.0.1", "--directory"]).arg(folder).arg(PORT);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Ok(Self(child.with_context(|| format!("{command:?}"))?))
     }
