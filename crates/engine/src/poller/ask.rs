@@ -296,17 +296,33 @@ impl Poll<'_> {
         let job = job_id.parse()?;
         let result = self.cluster()?.checkpoint_result(&job, &trigger_id.parse()?).await;
         let result = match result {
-            Ok(Operation::Completed(id)) => match self.cluster()?.checkpoint_details(&job, id).await {
-                Ok(details) if details.status == CheckpointStatus::InProgress => Ok(Operation::InProgress),
-                Ok(details) => Ok(Operation::Completed(details.external_path.unwrap_or_default())),
-                Err(FlinkError::NotFound { .. }) => Ok(Operation::Completed(String::new())),
-                Err(error) => Err(error),
-            },
+            Ok(Operation::Completed(id)) => self.checkpoint_path(&job, id).await?,
             Ok(Operation::InProgress) => Ok(Operation::InProgress),
             Ok(Operation::Failed(cause)) => Ok(Operation::Failed(cause)),
             Err(error) => Err(error),
         };
         self.operation(trigger_id, result, |path| path)
+    }
+
+    /// Where a completed checkpoint lies. Flink repeats its statistics unchanged for some seconds: then they do not know
+    /// the checkpoint yet, and are asked again. Those that have newer ones have forgotten it.
+    async fn checkpoint_path(
+        &self,
+        job: &JobId,
+        id: u64,
+    ) -> Result<Result<Operation<String>, FlinkError>, Unanswered> {
+        Ok(match self.cluster()?.checkpoint_details(job, id).await {
+            Ok(details) if details.status == CheckpointStatus::InProgress => Ok(Operation::InProgress),
+            Ok(details) => Ok(Operation::Completed(details.external_path.unwrap_or_default())),
+            Err(FlinkError::NotFound { .. }) => {
+                let statistics = self.cluster()?.checkpoints(job).await;
+                statistics.map(|statistics| {
+                    let forgotten = statistics.newest_id().is_some_and(|newest| newest >= id);
+                    if forgotten { Operation::Completed(String::new()) } else { Operation::InProgress }
+                })
+            }
+            Err(error) => Err(error),
+        })
     }
 
     async fn disposal(&mut self, trigger_id: &str) -> Result<(), Unanswered> {

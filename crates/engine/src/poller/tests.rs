@@ -227,6 +227,33 @@ async fn how_parallel_a_job_is_comes_from_its_requirements_and_its_vertices() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_that_statistics_do_not_know_yet_goes_on() {
+    let bench = Bench::new();
+    let done = json!({"status": {"id": "COMPLETED"}, "operation": {"checkpointId": 12}});
+    bench.flinks.says(&format!("/jobs/{JOB}/checkpoints/{TRIGGER}"), done);
+    let details = format!("/jobs/{JOB}/checkpoints/details/12");
+    bench.flinks.refuses(&details, 404, "Could not find checkpointing statistics for checkpoint 12.");
+    let checkpoint = |id: u64, path: &str| {
+        json!({"id": id, "status": "COMPLETED", "is_savepoint": false, "trigger_timestamp": 5,
+            "latest_ack_timestamp": 6, "external_path": path, "discarded": false})
+    };
+    let statistics = format!("/jobs/{JOB}/checkpoints");
+    bench.flinks.says(&statistics, json!({"latest": {"completed": checkpoint(11, "file:/chk-11")}}));
+    let questions = vec![Question::Checkpoint { job_id: JOB.to_owned(), trigger_id: TRIGGER.to_owned() }];
+    bench.poller.set_plan(&key(), Some(plan(questions)));
+    let result = async || {
+        bench.poll().await;
+        bench.answer().operations.get(TRIGGER).cloned()
+    };
+    assert_eq!(result().await, Some(OperationResult::InProgress));
+    bench.flinks.says(&details, checkpoint(12, "file:/chk-12"));
+    assert_eq!(result().await, Some(OperationResult::Completed("file:/chk-12".to_owned())));
+    bench.flinks.refuses(&details, 404, "Could not find checkpointing statistics for checkpoint 12.");
+    bench.flinks.says(&statistics, json!({"latest": {"completed": checkpoint(13, "file:/chk-13")}}));
+    assert_eq!(result().await, Some(OperationResult::Completed(String::new())), "nobody knows where it lies");
+}
+
+#[tokio::test]
 async fn a_changed_job_is_news() {
     let bench = Bench::new();
     bench.flinks.job_is("RUNNING", 0);

@@ -147,6 +147,14 @@ impl CheckpointStatistics {
         newest
     }
 
+    /// The newest checkpoint or savepoint of any kind that these statistics know.
+    #[must_use]
+    pub fn newest_id(&self) -> Option<u64> {
+        let LatestCheckpoints { completed, savepoint, failed, restored: _ } = &self.latest;
+        let latest = [completed, savepoint, failed].into_iter().flatten();
+        latest.chain(&self.history).map(|checkpoint| checkpoint.id).max()
+    }
+
     /// The checkpoint or savepoint that goes on, if the newest of the history does.
     #[must_use]
     pub fn in_progress(&self) -> Option<&Checkpoint> {

@@ -1,9 +1,11 @@
 //! `figures`: measures the operator, and prints one line per figure: what, how much, what is aimed at.
 
+mod bench;
 mod installed;
 mod process;
 mod samples;
 mod session_jobs;
+mod snapshots;
 mod upgrades;
 
 use std::collections::BTreeMap;
@@ -33,6 +35,8 @@ enum Part {
     /// Of many jobs on one session cluster: the binary, run on this machine against the API server of KUBECONFIG, and a
     /// stub of Flink.
     SessionJobs(session_jobs::Arguments),
+    /// Of many FlinkStateSnapshots, in the same way.
+    Snapshots(snapshots::Arguments),
     /// Of the operator that Helm has installed in the test bed of KUBECONFIG.
     Installed(installed::Arguments),
     /// Of upgrades by the operator that Helm has installed in the test bed of KUBECONFIG.
@@ -65,6 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         match &arguments.part {
             Part::Process(arguments) => process::measure(arguments).await,
             Part::SessionJobs(arguments) => session_jobs::measure(arguments).await,
+            Part::Snapshots(arguments) => snapshots::measure(arguments).await,
             Part::Installed(arguments) => installed::measure(arguments).await,
             Part::Upgrades(arguments) => upgrades::measure(arguments).await,
         }

@@ -9,7 +9,7 @@ use super::expectations::{nothing_left, stable};
 use super::ledger::{Ledger, goes_on};
 use super::space::{Look, Space, TO_NOTICE, nothing};
 use super::specs::Flink;
-use super::stateful::{Mode, counting, running};
+use super::stateful::{Mode, counting};
 use crate::kubernetes::{Kind, name, text};
 
 /// Label of whatever asked for a snapshot.
@@ -19,7 +19,7 @@ const EVERY_TENTH_SECOND: &str = "0/10 * * * * ?";
 
 /// By hand, on schedule, disposed of, and what stays when the job goes first.
 pub(super) async fn run(space: &Space) -> Result<()> {
-    running(space, "app", Flink::V1_20, Mode::Savepoint).await?;
+    counts(space, "app", Flink::V1_20).await?;
     create(space, savepoint("canonical", &json!({"disposeOnDelete": false}))).await?;
     create(space, savepoint("native", &json!({"formatType": "NATIVE"}))).await?;
     create(space, snapshot("checkpoint", "checkpoint", &json!({}))).await?;
@@ -122,7 +122,7 @@ fn moment(snapshot: &Value) -> Option<i64> {
 pub(super) async fn restored(space: &Space) -> Result<()> {
     for (flink, version) in [(Flink::V1_20, "1"), (Flink::V2_2, "2")] {
         let source = format!("app{version}");
-        running(space, &source, flink, Mode::Savepoint).await?;
+        counts(space, &source, flink).await?;
         let kinds = [
             (format!("canonical{version}"), savepoint("", &json!({}))),
             (format!("native{version}"), savepoint("", &json!({"formatType": "NATIVE"}))),
@@ -158,7 +158,7 @@ pub(super) async fn restored(space: &Space) -> Result<()> {
 
 /// A namespace that is deleted with everything in it, snapshots in every state among it, is gone soon.
 pub(super) async fn with_their_namespace(space: &Space) -> Result<()> {
-    running(space, "app", Flink::V1_20, Mode::Savepoint).await?;
+    counts(space, "app", Flink::V1_20).await?;
     for name in ["completed-1", "completed-2"] {
         create(space, savepoint(name, &json!({}))).await?;
         completed(space, name).await?;
@@ -180,6 +180,15 @@ pub(super) async fn with_their_namespace(space: &Space) -> Result<()> {
             Ok(nothing(usize::from(left.is_some())))
         })
         .await
+}
+
+/// A job that has counted for a while. A checkpoint stays when the next ones are complete.
+async fn counts(space: &Space, name: &str, flink: Flink) -> Result<()> {
+    let mut job = counting(space, name, flink, Mode::Savepoint);
+    job["spec"]["flinkConfiguration"]["execution.checkpointing.num-retained"] = "1000".into();
+    space.create(job).await?;
+    stable(space, name).await?;
+    goes_on(space, name, 1, 0, 0).await.map(drop)
 }
 
 /// A savepoint of `app`.
