@@ -15,6 +15,9 @@ mod job;
 mod labels;
 mod references;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use api::error::ErrorReport;
