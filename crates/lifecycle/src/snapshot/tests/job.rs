@@ -201,6 +201,18 @@ fn a_session_cluster_has_no_job() {
     assert_eq!(phase_of(&resource), Phase::Ended);
 }
 
+#[test]
+fn a_job_counts_that_runs_or_is_wanted() {
+    let mut resource = in_state("RUNNING");
+    let wanted = resource.spec.job.take();
+    assert_eq!(phase_of(&resource), Phase::Running, "it cannot be taken away");
+    let mut session = spec(&json!({}));
+    session.as_object_mut().unwrap().remove("job");
+    let mut resource = application(session, &json!({"jobStatus": null}));
+    resource.spec.job = wanted;
+    assert_eq!(phase_of(&resource), waits("nothing is known of the job yet"));
+}
+
 // ---- session jobs ---------------------------------------------------------------------------------------------------
 
 fn session_job() -> FlinkSessionJob {
