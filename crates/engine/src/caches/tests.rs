@@ -1,3 +1,5 @@
+mod snapshots;
+
 use std::collections::BTreeMap;
 
 use api::FlinkDeployment;

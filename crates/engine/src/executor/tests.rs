@@ -3,6 +3,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
+use jiff::Timestamp;
 use kube::core::DynamicObject;
 use lifecycle::{
     ChangeObject, Component, DeleteObject, EventRecord, FlinkCall, FlinkCluster, FlinkRequest,
@@ -39,6 +40,7 @@ struct Bench {
     cluster: Arc<Cluster>,
     caches: Arc<Caches>,
     flink: Arc<Answers>,
+    clock: Arc<TestClock>,
     executor: Executor,
     resource: Resource,
 }
@@ -51,6 +53,7 @@ impl Bench {
         let cluster = Arc::new(Cluster::default());
         let caches = Arc::new(Caches::default());
         let flink = Arc::new(Answers::default());
+        let clock = Arc::new(TestClock::default());
         let events = Arc::new(EventRecorder::new(cluster.clone(), Arc::new(TestClock::default())));
         let addresses = FlinkAddresses::ServiceDns;
         let time_limit = Duration::from_secs(10);
@@ -60,13 +63,13 @@ impl Bench {
             events,
             Flink::new(flink.clone(), addresses),
             Arc::new(NoArtifacts),
-            Arc::new(TestClock::default()),
+            clock.clone(),
             time_limit,
         );
         let object = cluster.put(KIND, "app", |_| {});
         caches.apply(KIND, None, WatchEvent::Applied(object.clone()));
         let resource = Resource::new(KIND, &object.metadata);
-        Self { cluster, caches, flink, executor, resource }
+        Self { cluster, caches, flink, clock, executor, resource }
     }
 
     /// The status of the resource says that this attempt is under way.
@@ -592,6 +595,97 @@ async fn a_stop_carries_our_id_and_a_repeat_of_it_is_done() {
     bench.does(stop()).await;
     bench.answers(503, json!({"errors": ["starting"]}));
     assert!(!bench.fails(stop()).await.look_again);
+}
+
+fn trigger_savepoint() -> FlinkRequest {
+    FlinkRequest::TriggerSavepoint {
+        job_id: JOB.to_owned(),
+        trigger_id: TRIGGER.to_owned(),
+        target_directory: Some("s3://b/savepoints".to_owned()),
+        format_type: "NATIVE".to_owned(),
+    }
+}
+
+fn trigger_checkpoint() -> FlinkRequest {
+    FlinkRequest::TriggerCheckpoint {
+        job_id: JOB.to_owned(),
+        trigger_id: TRIGGER.to_owned(),
+        checkpoint_type: "INCREMENTAL".to_owned(),
+    }
+}
+
+fn dispose() -> FlinkRequest {
+    FlinkRequest::DisposeSavepoint { path: "s3://b/one".to_owned() }
+}
+
+fn begun(operation: &str, id: &str) -> Begun {
+    let at = Timestamp::UNIX_EPOCH + Duration::from_secs(7);
+    Begun { operation: operation.to_owned(), id: id.to_owned(), at }
+}
+
+#[tokio::test]
+async fn what_flink_has_begun_is_told_with_its_id_and_the_time() {
+    let savepoint = json!({"target-directory": "s3://b/savepoints", "formatType": "NATIVE",
+        "triggerId": TRIGGER});
+    let checkpoint = json!({"checkpointType": "INCREMENTAL", "triggerId": TRIGGER});
+    for (request, url, sent) in [
+        (trigger_savepoint(), format!("jobs/{JOB}/savepoints"), savepoint),
+        (trigger_checkpoint(), format!("jobs/{JOB}/checkpoints"), checkpoint),
+    ] {
+        let bench = Bench::new();
+        bench.clock.pass(Duration::from_secs(7));
+        bench.answers(202, json!({"request-id": TRIGGER}));
+        let performed = bench.perform(flink(request.clone(), false)).await;
+        assert_eq!((performed.begun, performed.failure), (Some(begun(TRIGGER, TRIGGER)), None));
+        let asked = bench.flink.asked.lock().unwrap().remove(0);
+        assert_eq!(asked, (format!("POST http://app-rest.ns:8081/{url}"), sent));
+        bench.answers(409, json!({"errors": ["OperationAlreadyFailedException"]}));
+        let repeated = bench.perform(flink(request, false)).await;
+        assert_eq!((repeated.begun, repeated.failure), (Some(begun(TRIGGER, TRIGGER)), None));
+    }
+}
+
+#[tokio::test]
+async fn a_disposal_is_known_by_its_path_and_found_by_the_id_that_flink_chooses() {
+    let bench = Bench::new();
+    bench.clock.pass(Duration::from_secs(7));
+    bench.answers(202, json!({"request-id": TRIGGER}));
+    let performed = bench.perform(flink(dispose(), true)).await;
+    assert_eq!((performed.begun, performed.failure), (Some(begun("s3://b/one", TRIGGER)), None));
+    let asked = bench.flink.asked.lock().unwrap().remove(0);
+    let url = "POST http://app-rest.ns:8081/savepoint-disposal".to_owned();
+    assert_eq!(asked, (url, json!({"savepoint-path": "s3://b/one"})));
+}
+
+#[tokio::test]
+async fn what_did_not_begin_is_not_told() {
+    let bench = Bench::new();
+    bench.answers(202, json!({}));
+    assert_eq!(bench.perform(cancel(false)).await.begun, None, "it is over");
+    for (request, action) in [
+        (trigger_savepoint(), format!("take a savepoint of job {JOB}")),
+        (trigger_checkpoint(), format!("take a checkpoint of job {JOB}")),
+        (dispose(), "dispose of savepoint s3://b/one".to_owned()),
+    ] {
+        bench.answers(503, json!({"errors": ["starting"]}));
+        let performed = bench.perform(flink(request.clone(), false)).await;
+        assert_eq!((performed.begun, performed.failure.unwrap().action), (None, action));
+        bench.answers(503, json!({"errors": ["starting"]}));
+        let performed = bench.perform(flink(request, true)).await;
+        assert_eq!((performed.begun, performed.failure), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn of_several_operations_the_last_one_that_began_is_told() {
+    let bench = Bench::new();
+    bench.clock.pass(Duration::from_secs(7));
+    bench.answers(202, json!({"request-id": TRIGGER}));
+    bench.answers(202, json!({"request-id": JOB}));
+    bench.answers(202, json!({}));
+    let effects = vec![flink(trigger_savepoint(), false), flink(dispose(), false), cancel(false)];
+    let performed = bench.executor.perform(&bench.resource, effects).await;
+    assert_eq!((performed.begun, performed.failure), (Some(begun("s3://b/one", JOB)), None));
 }
 
 #[tokio::test]

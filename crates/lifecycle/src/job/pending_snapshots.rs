@@ -68,6 +68,7 @@ impl<R: JobResource> Pass<'_, R> {
                  kubernetes.operator.job.upgrade.ignore-pending-savepoint: true.",
             );
             self.look_again(self.settings.progress_check_interval);
+            self.trigger_what_never_arrived();
         }
         waits
     }
@@ -84,7 +85,7 @@ impl<R: JobResource> Pass<'_, R> {
         let Some(answer) = self.observed.flink.current() else { return };
         let never_arrived = |trigger: &String| {
             answer.operations.get(trigger) == Some(&OperationResult::Unknown)
-                && !self.has_begun(trigger, answer.at)
+                && self.begun_at(trigger).is_none()
         };
         let savepoint = self.savepoint_trigger().filter(&never_arrived);
         let checkpoint = self.checkpoint_trigger().filter(&never_arrived);
@@ -96,9 +97,9 @@ impl<R: JobResource> Pass<'_, R> {
         }
     }
 
-    /// Whether this process has seen an operation begin, before `at`.
-    fn has_begun(&self, trigger: &str, at: Timestamp) -> bool {
-        self.observed.begun.as_ref().is_some_and(|begun| begun.operation == trigger && begun.at < at)
+    /// When this process has seen an operation begin.
+    fn begun_at(&self, trigger: &str) -> Option<Timestamp> {
+        self.observed.begun.as_ref().filter(|begun| begun.operation == trigger).map(|begun| begun.at)
     }
 
     /// Takes in what became of pending snapshots (`SnapshotObserver` of the Java operator).
@@ -111,7 +112,9 @@ impl<R: JobResource> Pass<'_, R> {
             match answer.operations.get(&trigger) {
                 Some(OperationResult::Completed(text)) => self.snapshot_is_complete(pending, text),
                 Some(OperationResult::Failed(reason)) => self.snapshot_failed(pending, reason),
-                Some(OperationResult::Unknown) if self.has_begun(&trigger, answer.at) => {
+                Some(OperationResult::Unknown)
+                    if self.begun_at(&trigger).is_some_and(|at| at < answer.at) =>
+                {
                     self.snapshot_failed(pending, "the JobManager was restarted before it was complete");
                 }
                 Some(OperationResult::Unknown | OperationResult::InProgress) | None if runs => {}

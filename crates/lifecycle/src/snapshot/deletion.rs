@@ -8,11 +8,11 @@ use api::{FlinkStateSnapshot, SavepointSpec, SnapshotState, SnapshotType};
 use jiff::SignedDuration;
 
 use super::{BUSY, JobView, Pass, Phase, SnapshotJob};
-use crate::Question;
 use crate::effect::{Effect, FlinkRequest};
 use crate::event::{Component, EventRecord, Reason};
 use crate::job::history::NOT_THERE;
 use crate::observed::OperationResult;
+use crate::{Question, Requeue};
 
 /// For how long files are tried to be deleted, counted from the deletion of the resource.
 const DISPOSAL_LIMIT: SignedDuration = SignedDuration::from_mins(2);
@@ -53,7 +53,7 @@ impl Pass<'_> {
     fn wait_for_result(&mut self) {
         let trigger_id = self.trigger_id().unwrap_or_default();
         let job = match &self.observed.job {
-            JobView::Unknown => return self.look_again(self.settings.progress_check_interval),
+            JobView::Unknown => return self.wait_for_job(&format!("of trigger {trigger_id}")),
             JobView::Missing => {
                 return self.leave_behind("its job is gone", &format!("of trigger {trigger_id}"));
             }
@@ -86,7 +86,7 @@ impl Pass<'_> {
             return self.release();
         }
         let job = match &self.observed.job {
-            JobView::Unknown => return self.look_again(self.settings.progress_check_interval),
+            JobView::Unknown => return self.wait_for_job(&path),
             JobView::Missing => {
                 return self.leave_behind("its job is gone, and with it the JobManager", &path);
             }
@@ -125,15 +125,24 @@ impl Pass<'_> {
         }
     }
 
-    fn ask_for_disposal(&mut self, job: &SnapshotJob, path: String) {
-        self.look_again(self.settings.progress_check_interval);
-        if job.job_manager.is_some() {
-            self.ask(job, FlinkRequest::DisposeSavepoint { path });
-            // Flink chooses the id of this operation; it is known in the next round.
-            if self.observed.failure.is_none() {
-                self.requeue = Some(crate::Requeue::AtOnce);
-            }
+    /// Perhaps the resource of the job cannot be understood, and never will be.
+    fn wait_for_job(&mut self, files: &str) {
+        if self.deleting_for() < DISPOSAL_LIMIT {
+            return self.look_again(self.settings.progress_check_interval);
         }
+        self.leave_behind("nothing can be learnt of its job", files);
+    }
+
+    fn ask_for_disposal(&mut self, job: &SnapshotJob, path: String) {
+        if let Some(failure) = &self.observed.failure {
+            return self.wait(format!("{}: {}", failure.action, failure.message));
+        }
+        if job.job_manager.is_none() {
+            return self.look_again(self.settings.progress_check_interval);
+        }
+        self.ask(job, FlinkRequest::DisposeSavepoint { path });
+        // Flink chooses the id of this operation; it is known in the next round.
+        self.requeue = Some(Requeue::AtOnce);
     }
 
     fn follow_disposal(&mut self, job: &SnapshotJob) {
@@ -142,12 +151,11 @@ impl Pass<'_> {
         self.look_again(self.settings.progress_check_interval);
     }
 
+    /// Why Flink was not asked: what [`Pass::ask_for_disposal`] has recorded, or the poller says.
     fn what_failed(&self) -> String {
-        match (&self.observed.failure, &self.observed.flink.failure) {
-            (Some(failure), _) => format!("{}: {}", failure.action, failure.message),
-            (None, Some(failure)) => failure.message.clone(),
-            (None, None) => "no JobManager could be asked to delete them".to_owned(),
-        }
+        let recorded = self.status.error.clone().filter(|error| !error.is_empty());
+        let silent = || self.observed.flink.failure.as_ref().map(|failure| failure.message.clone());
+        recorded.or_else(silent).unwrap_or_else(|| "no JobManager could be asked to delete them".to_owned())
     }
 
     fn deleting_for(&self) -> SignedDuration {

@@ -15,6 +15,9 @@ mod job;
 mod labels;
 mod references;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use api::error::ErrorReport;
@@ -376,7 +379,7 @@ impl<'a> Pass<'a> {
 
     /// One try has failed. Whether there is another one is up to `backoffLimit`.
     fn fail(&mut self, reason: &str) {
-        let failures = self.status.failures.unwrap_or(0).saturating_add(1);
+        let failures = self.status.failures.unwrap_or(0).max(0).saturating_add(1);
         let limit = self.resource.spec.backoff_limit_or_default();
         let over = limit >= 0 && failures > limit;
         self.status.failures = Some(failures);

@@ -1,0 +1,78 @@
+//! Who else needs the files of a savepoint.
+
+use api::{FlinkDeployment, FlinkSessionJob};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Value, json};
+
+use super::super::{deployment_needs, path_to_dispose, session_job_needs, snapshot_needs};
+use super::world::{World, checkpoint, savepoint, with_savepoint};
+
+const PATH: &str = "file:///sp/one";
+
+#[test]
+fn files_go_with_a_savepoint_that_says_so() {
+    let path = |world: &World| path_to_dispose(&world.resource).map(str::to_owned);
+    assert_eq!(path(&World::completed(savepoint())).as_deref(), Some(PATH));
+    assert_eq!(path(&World::in_progress(savepoint())), None);
+    assert_eq!(path(&World::new(savepoint())), None);
+    assert_eq!(path(&World::completed(checkpoint())), None);
+    assert_eq!(path(&World::completed(with_savepoint(&json!({"disposeOnDelete": false})))), None);
+    let mut world = World::completed(savepoint());
+    world.set_status(|status| status.path = Some(String::new()));
+    assert_eq!(path(&world), None);
+    let mut world = World::completed(savepoint());
+    world.resource.spec.job_reference = None;
+    assert_eq!(path(&world), None);
+}
+
+/// Whether a FlinkDeployment and a FlinkSessionJob with this job and this status need the path.
+fn needs(job: &Value, status: &Value) -> [Option<String>; 2] {
+    let status = json!({"jobStatus": status});
+    let spec = json!({"job": job});
+    let mut deployment = FlinkDeployment::new("app", serde_json::from_value(spec.clone()).unwrap());
+    deployment.status = serde_json::from_value(status.clone()).unwrap();
+    let mut session_job = FlinkSessionJob::new("job", serde_json::from_value(spec).unwrap());
+    session_job.status = serde_json::from_value(status).unwrap();
+    [deployment_needs(&deployment, PATH), session_job_needs(&session_job, PATH)]
+}
+
+#[test]
+fn a_job_needs_what_it_may_start_from_and_what_it_lists() {
+    let taken = json!({"location": "file:/sp/one/"});
+    let other = json!({"location": "file:///sp/two"});
+    for (job, status, needed) in [
+        (json!({"initialSavepointPath": PATH}), json!({}), true),
+        (json!({"initialSavepointPath": "file:///sp/two"}), json!({}), false),
+        (json!({}), json!({"upgradeSavepointPath": PATH}), true),
+        (json!({}), json!({"upgradeSavepointPath": "KUBERNETES_OPERATOR_LAST_STATE"}), false),
+        (json!({}), json!({"savepointInfo": {"lastSavepoint": taken}}), true),
+        (json!({}), json!({"savepointInfo": {"lastSavepoint": other}}), false),
+        (json!({}), json!({"savepointInfo": {"savepointHistory": [other, taken]}}), true),
+        (json!({}), json!({"savepointInfo": {"savepointHistory": [other, {}]}}), false),
+        (json!({}), json!({}), false),
+    ] {
+        let expected = needed.then(|| "FlinkDeployment app".to_owned());
+        let of_session_job = needed.then(|| "FlinkSessionJob job".to_owned());
+        assert_eq!(needs(&job, &status), [expected, of_session_job], "{job} {status}");
+    }
+}
+
+#[test]
+fn a_resource_without_job_and_status_needs_nothing() {
+    let deployment = FlinkDeployment::new("app", serde_json::from_value(json!({})).unwrap());
+    assert_eq!(deployment_needs(&deployment, PATH), None);
+}
+
+#[test]
+fn another_snapshot_of_the_same_files_needs_them_unless_it_goes_as_well() {
+    let mut other = World::completed(savepoint()).resource;
+    let needed = Some("FlinkStateSnapshot one".to_owned());
+    assert_eq!(snapshot_needs(&other, Some("uid-2"), PATH), needed);
+    assert_eq!(snapshot_needs(&other, None, PATH), needed);
+    assert_eq!(snapshot_needs(&other, Some("uid-1"), PATH), None, "it is the same one");
+    assert_eq!(snapshot_needs(&other, Some("uid-2"), "file:///sp/two"), None);
+    other.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
+    assert_eq!(snapshot_needs(&other, Some("uid-2"), PATH), None);
+    let pending = World::pending(savepoint()).resource;
+    assert_eq!(snapshot_needs(&pending, Some("uid-2"), PATH), None);
+}
