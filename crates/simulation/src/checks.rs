@@ -544,6 +544,10 @@ impl Checks {
                 self.check_cancel(job, caller, server);
                 return;
             }
+            Call::RunJar => {
+                self.learn(server, world);
+                text(&body, "/jobId").to_owned()
+            }
             Call::DisposeSavepoint => {
                 self.check_disposal(text(&body, "/savepoint-path"), server, world);
                 return;

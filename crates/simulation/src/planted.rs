@@ -1,6 +1,7 @@
 //! Bugs that are built in between the operator and its ways out, to show that the checks can fail. The product's own
 //! code is not touched.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,13 +11,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use engine::ports::{ApiError, DeleteOptions, Kind, KubernetesApi, ObjectKey, Scope, WatchEvent};
 use flink_client::stub::Storage;
-use flink_client::{Call, Endpoint, RestRequest, RestResponse, Transport, TransportError};
+use flink_client::{Call, Endpoint, RequestBody, RestRequest, RestResponse, Transport, TransportError};
 use futures::stream::BoxStream;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::DynamicObject;
 use lifecycle::Propagation;
 use resources::names;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::world::World;
 
@@ -35,7 +36,7 @@ pub enum Plant {
     NoFence,
     /// Whether a cluster is still wanted is not asked again before it is allowed to start.
     ForgottenFence,
-    /// A cluster is told nothing of the state that it is to be restored from.
+    /// A cluster, or a job on one, is told nothing of the state that it is to be restored from.
     EmptyStart,
     /// HA metadata is removed together with the cluster, before anything is recorded.
     EarlyRemoval,
@@ -63,12 +64,18 @@ pub enum Plant {
     LostTaskManagers,
     /// The number of TaskManagers stays as somebody has set it.
     ScaledTaskManagers,
+    /// The id of a job on a session cluster is not recorded before the job is submitted.
+    UnrecordedSubmission,
+    /// A job on a session cluster is submitted with another id than the recorded one.
+    FreshJobId,
+    /// A job that is to be cancelled counts as ended, and nobody tells Flink.
+    CancelledInWord,
 }
 
 /// The option that says what a job is restored from.
 const RESTORE_PATH: &str = "execution.savepoint.path";
 
-const NAMES: [(&str, Plant); 24] = [
+const NAMES: [(&str, Plant); 27] = [
     ("not-recorded", Plant::NotRecorded),
     ("not-recorded-deploying", Plant::NotRecordedKind("DEPLOYING")),
     ("not-recorded-stopping", Plant::NotRecordedKind("STOPPING")),
@@ -93,6 +100,9 @@ const NAMES: [(&str, Plant); 24] = [
     ("foreign-task-managers", Plant::ForeignTaskManagers),
     ("lost-task-managers", Plant::LostTaskManagers),
     ("scaled-task-managers", Plant::ScaledTaskManagers),
+    ("unrecorded-submission", Plant::UnrecordedSubmission),
+    ("fresh-job-id", Plant::FreshJobId),
+    ("cancelled-in-word", Plant::CancelledInWord),
 ];
 
 impl Plant {
@@ -148,7 +158,9 @@ pub(crate) fn transport(
     match plant {
         None => inner,
         Some(plant) => {
-            Arc::new(PlantedTransport { inner, plant, storage: world.storage(), answers: AtomicU64::new(0) })
+            let storage = world.storage();
+            let (answers, cancelled) = (AtomicU64::new(0), Mutex::default());
+            Arc::new(PlantedTransport { inner, plant, storage, answers, cancelled })
         }
     }
 }
@@ -156,7 +168,8 @@ pub(crate) fn transport(
 struct PlantedApi {
     inner: Arc<dyn KubernetesApi>,
     plant: Plant,
-    /// Deployments that were created before this process knew of them.
+    /// How often it was met what the bug is about: Deployments that were created before this process knew of them,
+    /// for instance.
     met: AtomicU64,
     /// The resource as this process has written it last.
     written: Mutex<Option<DynamicObject>>,
@@ -230,7 +243,12 @@ impl PlantedApi {
 #[async_trait]
 impl KubernetesApi for PlantedApi {
     async fn get(&self, kind: Kind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
-        if self.plant == Plant::ForgottenFence && kind == Kind::FLINK_DEPLOYMENT {
+        let recalls = match self.plant {
+            Plant::ForgottenFence => kind == Kind::FLINK_DEPLOYMENT,
+            Plant::UnrecordedSubmission => kind == Kind::FLINK_SESSION_JOB,
+            _ => false,
+        };
+        if recalls {
             let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if written.is_some() {
                 return Ok(written);
@@ -326,6 +344,19 @@ impl KubernetesApi for PlantedApi {
                 }
                 Ok(stored)
             }
+            // Once: jobs that nobody knows would pile up.
+            Plant::UnrecordedSubmission
+                if kind == Kind::FLINK_SESSION_JOB
+                    && object.data.pointer("/status/operation/kind") == Some(&json!("DEPLOYING"))
+                    && self.met.fetch_add(1, Ordering::Relaxed) == 0 =>
+            {
+                *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(object.clone());
+                Ok(object.clone())
+            }
+            Plant::UnrecordedSubmission if kind == Kind::FLINK_SESSION_JOB => {
+                *self.written.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                self.inner.replace_status(kind, object).await
+            }
             Plant::NoFence => {
                 let mut object = object.clone();
                 let Some(stored) = self.inner.get(kind, &key).await? else {
@@ -387,6 +418,8 @@ struct PlantedTransport {
     plant: Plant,
     storage: Storage,
     answers: AtomicU64,
+    /// Paths of the jobs that count as cancelled.
+    cancelled: Mutex<BTreeSet<String>>,
 }
 
 impl fmt::Debug for PlantedTransport {
@@ -397,15 +430,56 @@ impl fmt::Debug for PlantedTransport {
 
 #[async_trait]
 impl Transport for PlantedTransport {
-    async fn send(&self, target: &Endpoint, request: RestRequest) -> Result<RestResponse, TransportError> {
+    async fn send(
+        &self,
+        target: &Endpoint,
+        mut request: RestRequest,
+    ) -> Result<RestResponse, TransportError> {
         let call = request.call;
+        let job = request.path.split('?').next().unwrap_or_default().to_owned();
+        match (self.plant, call) {
+            (Plant::EmptyStart, Call::RunJar) => change_body(&mut request, |body| {
+                body.remove("savepointPath");
+            }),
+            // Once: jobs that nobody knows would pile up.
+            (Plant::FreshJobId, Call::RunJar) if self.answers.fetch_add(1, Ordering::Relaxed) == 0 => {
+                change_body(&mut request, |body| {
+                    body.insert("jobId".to_owned(), json!("f".repeat(32)));
+                });
+            }
+            (Plant::CancelledInWord, Call::Cancel) => {
+                self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).insert(job);
+                return Ok(RestResponse { status: 202, content_type: None, body: Bytes::from_static(b"{}") });
+            }
+            _ => {}
+        }
         let mut answer = self.inner.send(target, request).await?;
         match (self.plant, call) {
             (Plant::OldSavepoint, Call::SavepointResult) => self.take_oldest(&mut answer),
             (Plant::Restless, Call::TaskManagers) => self.add_task_managers(&mut answer),
+            (Plant::CancelledInWord, Call::JobDetails)
+                if self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).contains(&job) =>
+            {
+                say_cancelled(&mut answer);
+            }
             _ => {}
         }
         Ok(answer)
+    }
+}
+
+fn change_body(request: &mut RestRequest, change: impl FnOnce(&mut Map<String, Value>)) {
+    let body = request.body.read().ok().and_then(|body| serde_json::from_slice(&body).ok());
+    let Some(Value::Object(mut body)) = body else { return };
+    change(&mut body);
+    request.body = RequestBody::json(Value::Object(body).to_string().into_bytes());
+}
+
+fn say_cancelled(answer: &mut RestResponse) {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return };
+    if let Some(state) = body.pointer_mut("/state") {
+        *state = json!("CANCELED");
+        answer.body = Bytes::from(body.to_string());
     }
 }
 

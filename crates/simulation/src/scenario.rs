@@ -42,9 +42,9 @@ pub struct Scenario {
     /// Why the end may be another one than without faults, as long as `end` holds. Absent: it may not.
     #[serde(default, rename = "endVaries")]
     pub end_varies: Option<String>,
-    /// Another end that is as good, where `end_varies` says why.
+    /// Other ends that are as good, where `end_varies` says why.
     #[serde(default, rename = "orEnd")]
-    pub or_end: Option<Condition>,
+    pub or_end: Vec<Condition>,
     /// Whether nothing is written any more in the end. Default: true.
     #[serde(default = "yes")]
     pub quiet: bool,

@@ -238,8 +238,8 @@ impl Script {
 
     /// Whether the end is reached.
     pub(crate) fn is_at_end(&self, server: &ApiServer, world: &World, calls: &[CallRecord]) -> bool {
-        let ends = [Some(&self.scenario.end), self.scenario.or_end.as_ref()];
-        self.is_done() && ends.into_iter().flatten().any(|end| self.holds(end, server, world, calls))
+        let mut ends = std::iter::once(&self.scenario.end).chain(&self.scenario.or_end);
+        self.is_done() && ends.any(|end| self.holds(end, server, world, calls))
     }
 
     fn holds(&self, condition: &Condition, server: &ApiServer, world: &World, calls: &[CallRecord]) -> bool {

@@ -68,12 +68,34 @@ const BUGS: [(Plant, &str, &str); 24] = [
     (Plant::ScaledTaskManagers, "standalone-task-managers-scaled-by-hand", "(f) "),
 ];
 
-#[test]
-fn bugs_are_found_in_runs_without_faults() {
-    for (plant, name, what) in BUGS {
+/// The same of jobs on session clusters.
+const BUGS_OF_SESSION_JOBS: [(Plant, &str, &str); 9] = [
+    (Plant::UnrecordedSubmission, "session-job-basic", "(d) run"),
+    (Plant::FreshJobId, "session-job-basic", "(d) run"),
+    (Plant::CancelledInWord, "session-job-stateless-upgrade", "(a) "),
+    (Plant::OldSavepoint, "session-job-savepoint-upgrade", "(b) job"),
+    (Plant::EmptyStart, "session-job-last-state-upgrade", "(b) job"),
+    (Plant::NotRecordedKind("STOPPING"), "session-job-savepoint-upgrade", "(d) stop-with-savepoint"),
+    (Plant::NotRecordedKind("STOPPING"), "session-job-cluster-upgrade", "(d) stop-with-savepoint"),
+    (Plant::NotRecordedKind("CANCELLING"), "session-job-stateless-upgrade", "(d) job"),
+    (Plant::EmptyStart, "session-job-rollback", "(b) job"),
+];
+
+fn all_are_found(bugs: &[(Plant, &str, &str)]) {
+    for (plant, name, what) in bugs.iter().copied() {
         assert_eq!(found(name, None), [""; 0], "{name} is fine without the bug");
         assert_found(&found(name, Some(plant)), what);
     }
+}
+
+#[test]
+fn bugs_are_found_in_runs_without_faults() {
+    all_are_found(&BUGS);
+}
+
+#[test]
+fn bugs_of_session_jobs_are_found_in_runs_without_faults() {
+    all_are_found(&BUGS_OF_SESSION_JOBS);
 }
 
 #[test]
@@ -88,6 +110,7 @@ fn bugs_are_found_that_show_only_with_faults() {
     for (plant, name, fault) in [
         (Plant::NoFence, "savepoint-upgrade", Fault::OldLeader),
         (Plant::ForgottenFence, "deployment-deleted-savepoint-mode", Fault::OldLeader),
+        (Plant::NoFence, "session-job-savepoint-upgrade", Fault::OldLeader),
         (Plant::ForgottenDependents, "basic", Fault::CrashAfter),
         (Plant::StartedAtOnce, "deployment-deleted-savepoint-mode", Fault::OldLeader),
     ] {
@@ -107,7 +130,11 @@ fn every_bug_is_tried() {
             Plant::StartedAtOnce,
             Plant::KeptFinalizer,
         ];
-        assert!(BUGS.iter().any(|(tried, _, _)| *tried == plant) || with_faults.contains(&plant), "{plant}");
+        assert!(
+            BUGS.iter().chain(&BUGS_OF_SESSION_JOBS).any(|(tried, _, _)| *tried == plant)
+                || with_faults.contains(&plant),
+            "{plant}"
+        );
         assert_eq!(plant.to_string().parse(), Ok(plant));
     }
 }

@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use flink_client::{Endpoint, RestRequest, RestResponse, Transport, TransportError};
+use flink_client::{Endpoint, JarFile, RestRequest, RestResponse, Transport, TransportError};
 use jiff::Timestamp;
 use kube::core::DynamicObject;
 use lifecycle::{
-    ChangeObject, Component, DeleteObject, EventRecord, FlinkCall, FlinkCluster, FlinkRequest,
+    ChangeObject, Component, DeleteObject, EventRecord, FlinkCall, FlinkCluster, FlinkRequest, JobSubmission,
     ObjectReference, ParallelismBounds, Propagation, Reason, RemoveData, ScaleObject,
 };
 use resources::{ATTEMPT_ANNOTATION, ClusterObjects};
@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::executor::error::EffectErrorKind;
 use crate::flink::FlinkAddresses;
-use crate::ports::{ApiError, Kind, NoArtifacts, ObjectKey, WatchEvent};
+use crate::ports::{
+    ApiError, Artifact, ArtifactError, ArtifactRequest, Artifacts, Kind, NoArtifacts, ObjectKey, WatchEvent,
+};
 use crate::testing::{Cluster, TestClock};
 
 /// A Flink that gives prepared answers.
@@ -50,6 +52,10 @@ const FINALIZER: &str = "flinkdeployments.flink.apache.org/finalizer";
 
 impl Bench {
     fn new() -> Self {
+        Self::with(Arc::new(NoArtifacts))
+    }
+
+    fn with(artifacts: Arc<dyn Artifacts>) -> Self {
         let cluster = Arc::new(Cluster::default());
         let caches = Arc::new(Caches::default());
         let flink = Arc::new(Answers::default());
@@ -62,7 +68,7 @@ impl Bench {
             caches.clone(),
             events,
             Flink::new(flink.clone(), addresses),
-            Arc::new(NoArtifacts),
+            artifacts,
             clock.clone(),
             time_limit,
         );
@@ -733,4 +739,102 @@ async fn events_are_told_although_what_they_explain_has_failed() {
     assert!(performed.failure.is_some());
     assert_eq!(bench.cluster.objects(Kind::EVENT).len(), 1);
     assert!(bench.finalizers().iter().all(Vec::is_empty), "nothing else is done");
+}
+
+// ---- jobs on session clusters -------------------------------------------------------------------------------------
+
+/// A store with one jar, whatever is asked for.
+struct OneJar;
+
+#[async_trait]
+impl Artifacts for OneJar {
+    async fn fetch(&self, request: &ArtifactRequest) -> Result<Artifact, ArtifactError> {
+        let name = request.uri.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok(Artifact { jar: JarFile::Bytes { name, content: "PK".into() }, keep: None })
+    }
+
+    fn empty_jar(&self) -> JarFile {
+        NoArtifacts.empty_jar()
+    }
+}
+
+fn submission(job: Value) -> JobSubmission {
+    let job: api::JobSpec = serde_json::from_value(job).unwrap();
+    JobSubmission {
+        cluster: FlinkCluster {
+            namespace: "ns".to_owned(),
+            name: "session".to_owned(),
+            rest_port: 8081,
+            tls: false,
+        },
+        job_id: JOB.to_owned(),
+        jar_uri: job.jar_uri,
+        configuration: flink_conf::FlinkConf::new(),
+        entry_class: job.entry_class,
+        args: job.args.unwrap_or_default(),
+        parallelism: Some(2),
+        savepoint_path: None,
+        allow_non_restored_state: None,
+        flink_version: Some(api::FlinkVersion::V1_20),
+        time_limit: Duration::from_secs(10),
+    }
+}
+
+/// What Flink is asked, in this order, to run a job of this `spec.job`.
+async fn asked_to_run(job: Value) -> Vec<(String, Value)> {
+    let bench = Bench::with(Arc::new(OneJar));
+    let object = bench.cluster.put(Kind::FLINK_SESSION_JOB, "job", |it| {
+        it.data = json!({"status": {"jobStatus": {"jobId": JOB}}});
+    });
+    bench.answers(200, json!({"filename": "/tmp/flink-web/flink-web-upload/1_uploaded.jar"}));
+    bench.answers(200, json!({"jobid": JOB}));
+    bench.answers(200, json!({}));
+    let resource = Resource::new(Kind::FLINK_SESSION_JOB, &object.metadata);
+    let effect = Effect::SubmitJob(Box::new(submission(job)));
+    assert_eq!(bench.executor.perform(&resource, vec![effect]).await.failure, None);
+    bench.flink.asked.lock().unwrap().clone()
+}
+
+/// The program is in the image, and Flink adds the jar of PyFlink by itself when it sees this class: nothing is fetched.
+#[tokio::test]
+async fn a_python_job_is_its_driver_with_an_empty_jar() {
+    let asked = asked_to_run(json!({
+        "entryClass": "org.apache.flink.client.python.PythonDriver",
+        "args": ["-pyclientexec", "/usr/local/bin/python3", "-py", "/opt/flink/usrlib/job.py"],
+    }))
+    .await;
+    let urls: Vec<&str> = asked.iter().map(|(url, _)| url.as_str()).collect();
+    assert_eq!(
+        urls,
+        [
+            "POST http://session-rest.ns:8081/jars/upload",
+            "POST http://session-rest.ns:8081/jars/1_uploaded.jar/run",
+            "DELETE http://session-rest.ns:8081/jars/1_uploaded.jar",
+        ]
+    );
+    assert_eq!(
+        asked[1].1,
+        json!({
+            "entryClass": "org.apache.flink.client.python.PythonDriver",
+            "programArgsList": ["-pyclientexec", "/usr/local/bin/python3", "-py", "/opt/flink/usrlib/job.py"],
+            "parallelism": 2,
+            "jobId": JOB,
+            "claimMode": "NO_CLAIM",
+        })
+    );
+}
+
+/// Statements with blanks and quotes arrive as one argument.
+#[tokio::test]
+async fn a_sql_job_is_a_runner_whose_argument_is_the_script() {
+    let script = "CREATE TABLE t (a INT) WITH ('connector' = 'datagen');\nINSERT INTO s SELECT a FROM t;";
+    let asked = asked_to_run(json!({
+        "jarURI": "https://jars.example.com/flink-sql-runner-example.jar",
+        "args": [script],
+    }))
+    .await;
+    assert_eq!(
+        asked[1].1,
+        json!({"programArgsList": [script], "parallelism": 2, "jobId": JOB, "claimMode": "NO_CLAIM"})
+    );
 }

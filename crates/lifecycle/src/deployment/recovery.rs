@@ -102,10 +102,12 @@ impl Pass<'_> {
 
     /// A cluster whose job ended keeps its JobManager for a while, so that its pages can be read.
     pub(super) fn remove_finished_cluster(&mut self) {
-        let Some(job_manager) = self.observed.job_manager.clone().filter(|job_manager| job_manager.owned)
-        else {
-            return;
+        let Some(job_manager) = self.observed.job_manager.clone() else {
+            return self.forget_failed_effect();
         };
+        if !job_manager.owned {
+            return;
+        }
         let ended =
             self.status.job_status.as_ref().and_then(|job| job.update_time.as_deref()?.parse::<i64>().ok());
         let Some(ended) = ended else { return };

@@ -72,6 +72,15 @@ impl<R: JobResource> Pass<'_, R> {
         true
     }
 
+    /// What could not be done is done by now, or not needed any more. Why the job has failed stays.
+    pub(crate) fn forget_failed_effect(&mut self) {
+        let recorded = self.status.error().map(ErrorReport::from_text);
+        let of_effect = recorded.is_some_and(|report| report.type_.as_deref() == Some(class::RECONCILIATION));
+        if of_effect && self.observed.failure.is_none() {
+            *self.status.error_mut() = None;
+        }
+    }
+
     /// A recorded spec that cannot be read must not count as "nothing was ever deployed".
     pub(crate) fn record_is_unreadable(&mut self) -> bool {
         if last_reconciled_spec::<R>(&self.status).is_none() || self.last.is_some() {

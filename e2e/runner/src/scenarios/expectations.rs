@@ -107,22 +107,33 @@ async fn flink_agrees(space: &Space, deployment: &Value) -> Result<()> {
 
 /// Waits for an Event on a FlinkDeployment.
 pub(crate) async fn event(space: &Space, cluster: &str, kind: &str, reasons: &[&str]) -> Result<Value> {
-    let what = format!("Event {kind} {} on {cluster}", reasons.join(" or "));
+    event_on(space, Kind::FlinkDeployment, cluster, kind, reasons).await
+}
+
+/// Waits for an Event on an object.
+pub(crate) async fn event_on(
+    space: &Space,
+    object: Kind,
+    name: &str,
+    kind: &str,
+    reasons: &[&str],
+) -> Result<Value> {
+    let what = format!("Event {kind} {} on {name}", reasons.join(" or "));
     space
         .until(&what, TO_NOTICE, async || {
             let events = space.cluster.list(Kind::Event, &space.name, "").await?;
-            let mut on_cluster: Vec<_> = events
+            let mut on_object: Vec<_> = events
                 .into_iter()
-                .filter(|event| event["involvedObject"]["kind"] == "FlinkDeployment")
-                .filter(|event| event["involvedObject"]["name"] == cluster)
+                .filter(|event| event["involvedObject"]["kind"] == format!("{object:?}"))
+                .filter(|event| event["involvedObject"]["name"] == name)
                 .collect();
             let fits = |event: &Value| {
                 event["type"] == kind && reasons.contains(&event["reason"].as_str().unwrap_or_default())
             };
-            Ok(match on_cluster.iter().position(fits) {
-                Some(index) => Look::Done(on_cluster.swap_remove(index)),
+            Ok(match on_object.iter().position(fits) {
+                Some(index) => Look::Done(on_object.swap_remove(index)),
                 None => Look::NotYet(
-                    on_cluster.iter().map(|event| text(event, "/reason")).collect::<Vec<_>>().join(" "),
+                    on_object.iter().map(|event| text(event, "/reason")).collect::<Vec<_>>().join(" "),
                 ),
             })
         })

@@ -134,6 +134,17 @@ const ALL: &[Scenario] = &[
         snapshots::with_their_namespace,
         "a namespace deleted with snapshots in every state"
     ),
+    scenario!(
+        long "session-job-changes",
+        session_jobs::changes::run,
+        "jobs with the same jar: one rescaled in place, one rolled back, one redeployed from a savepoint"
+    ),
+    scenario!(
+        long "session-jobs-lost",
+        session_jobs::lost::run,
+        "jobs that were cancelled by hand, or whose JobManager was restarted without HA"
+    ),
+    scenario!(long "session-jobs-many", session_jobs::many::run, "time until fifteen jobs of one cluster run"),
     scenario!(long "ingress", ingress::run, "an Ingress changed in place, and requests through a controller"),
     scenario!("probes-and-metrics", pages::run, "what the operator's own pages say"),
     scenario!("broken-image", broken_image::run, "an image that does not exist, then one that does"),

@@ -12,10 +12,10 @@ use super::specs::Flink;
 use super::stateful::{Mode, counting};
 use crate::kubernetes::{text, uid};
 
-const OVERRIDES: &str = "pipeline.jobvertex-parallelism-overrides";
+pub(super) const OVERRIDES: &str = "pipeline.jobvertex-parallelism-overrides";
 
 /// The time between two rescalings, as Flink 1.20 and 2 call it.
-const COOL_DOWN: &str = "jobmanager.adaptive-scheduler.scaling-interval.min";
+pub(super) const COOL_DOWN: &str = "jobmanager.adaptive-scheduler.scaling-interval.min";
 
 /// Told to change while it runs, a job of the adaptive scheduler goes on with its state; the same change by a restart
 /// is timed for comparison. A parallelism that there are no slots for is told, and the job runs on.
@@ -37,7 +37,7 @@ async fn in_place(space: &Space, name: &str, flink: Flink) -> Result<()> {
     stable(space, name).await?;
     goes_on(space, name, 1, 0, 0).await?;
     let before = jobmanager(space, name).await?;
-    let id = widest(space, name).await?;
+    let id = widest(&vertices_of_application(space, name).await?)?;
     let counted = Ledger::read(space, name)?.number("sequence")?;
 
     let began = Instant::now();
@@ -45,7 +45,7 @@ async fn in_place(space: &Space, name: &str, flink: Flink) -> Result<()> {
     stable(space, name).await?;
     space.say(&format!("{name} rescaled in place in {:.1} s", began.elapsed().as_secs_f64()));
     ensure!(uid(&before) == uid(&jobmanager(space, name).await?), "the cluster was replaced");
-    let vertices = vertices(space, name).await?;
+    let vertices = vertices_of_application(space, name).await?;
     let now = vertices.iter().find(|vertex| vertex["id"] == id.as_str()).context("the vertex is gone")?;
     ensure!(now["parallelism"] == 2, "STABLE with {now}");
     event(space, name, "Normal", &["Scaling"]).await?;
@@ -81,16 +81,19 @@ async fn beyond_the_slots(space: &Space, name: &str, id: &str) -> Result<()> {
     Ok(())
 }
 
-async fn vertices(space: &Space, name: &str) -> Result<Vec<Value>> {
+async fn vertices_of_application(space: &Space, name: &str) -> Result<Vec<Value>> {
     let status = space.deployment(name).await?;
-    let path = format!("/jobs/{}", text(&status, "/status/jobStatus/jobId"));
-    let job = space.cluster.ask_flink(&space.name, name, &path).await?;
+    vertices(space, name, text(&status, "/status/jobStatus/jobId")).await
+}
+
+/// The vertices of a job on a cluster, as Flink tells them.
+pub(super) async fn vertices(space: &Space, cluster: &str, job: &str) -> Result<Vec<Value>> {
+    let job = space.cluster.ask_flink(&space.name, cluster, &format!("/jobs/{job}")).await?;
     job["vertices"].as_array().cloned().context("a job without vertices")
 }
 
-/// The vertex that can have the most subtasks: a source of numbered elements has one.
-async fn widest(space: &Space, name: &str) -> Result<String> {
-    let vertices = vertices(space, name).await?;
+/// The id of the vertex that can have the most subtasks: a source of numbered elements has one.
+pub(super) fn widest(vertices: &[Value]) -> Result<String> {
     let widest = vertices.iter().max_by_key(|vertex| vertex["maxParallelism"].as_u64());
     Ok(text(widest.context("no vertex")?, "/id").to_owned())
 }

@@ -1,6 +1,9 @@
 //! Jobs on a session cluster: one jar comes by HTTP, the other one from S3 with credentials of a Secret.
 
+pub(super) mod changes;
 mod jars;
+pub(super) mod lost;
+pub(super) mod many;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -10,14 +13,14 @@ use super::ledger::{Ledger, goes_on};
 use super::space::{Look, Space, TO_NOTICE, TO_STABLE, nothing, state};
 use super::specs::{Flink, session};
 use crate::kubernetes::{Kind, text};
-use jars::Jars;
+use jars::{Jars, Web};
 
 const CLUSTER: &str = "cluster";
 /// The Secret with the keys of the S3 server.
 const SECRET: &str = "jars";
 
 pub(super) async fn run(space: &Space) -> Result<()> {
-    let jars = Jars::serve(&space.data)?;
+    let jars = Jars::serve(&space.data, 18080)?;
     let secret = json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -27,7 +30,7 @@ pub(super) async fn run(space: &Space) -> Result<()> {
     space.cluster.create(Kind::Secret, &space.name, secret).await?;
     space.create(cluster(space)).await?;
     // Before the cluster is ready.
-    create(space, job("http", &jars.http_uri(), "savepoint")).await?;
+    create(space, job("http", &jars.web.uri(), "savepoint")).await?;
     let mut from_s3 = job("s3", jars::S3_URI, "last-state");
     from_s3["spec"]["flinkConfiguration"] = json!({"kubernetes.operator.user.artifacts.secret": SECRET});
     create(space, from_s3).await?;
@@ -121,6 +124,18 @@ async fn change(space: &Space, name: &str, spec: Value) -> Result<()> {
     space.say(&format!("changing session job {name}: {spec}"));
     space.cluster.patch(Kind::FlinkSessionJob, &space.name, name, &json!({"spec": spec})).await?;
     Ok(())
+}
+
+/// Flink's id of the job that runs.
+async fn job_id(space: &Space, name: &str) -> Result<String> {
+    Ok(text(&found(space, name).await?, "/status/jobStatus/jobId").to_owned())
+}
+
+/// The snapshot that Flink says the job has started from; empty if it was none.
+async fn restored_from(space: &Space, name: &str) -> Result<String> {
+    let path = format!("/jobs/{}/checkpoints", job_id(space, name).await?);
+    let checkpoints = space.cluster.ask_flink(&space.name, CLUSTER, &path).await?;
+    Ok(text(&checkpoints, "/latest/restored/external_path").to_owned())
 }
 
 async fn delete(space: &Space, name: &str) -> Result<()> {

@@ -231,6 +231,10 @@ fn a_call_that_flink_refuses_for_good_has_failed() {
     world.observed.failure = Some(failure());
     is_followed(&mut world);
     world.observed.failure.as_mut().unwrap().needs_user = true;
+    // That was about a label.
+    is_followed(&mut world);
+    let trigger_id = world.trigger_id();
+    world.observed.failure.as_mut().unwrap().operation = Some(trigger_id);
     world.round();
     assert_eq!(world.state(), SnapshotState::TriggerPending);
     assert!(world.error().contains("ask: refused"));

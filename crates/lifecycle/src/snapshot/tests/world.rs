@@ -78,7 +78,13 @@ pub(super) fn completed(path: &str) -> OperationResult {
 
 /// An effect that failed, and needs nobody to change something.
 pub(super) fn failure() -> EffectFailure {
-    EffectFailure { action: "ask".to_owned(), message: "refused".to_owned(), attempts: 1, needs_user: false }
+    EffectFailure {
+        action: "ask".to_owned(),
+        message: "refused".to_owned(),
+        attempts: 1,
+        needs_user: false,
+        operation: None,
+    }
 }
 
 impl World {

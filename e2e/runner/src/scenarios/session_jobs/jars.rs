@@ -11,19 +11,25 @@ const JAR: &str = "COUNTING_JAR";
 const S3_SERVER: &str = "S3_SERVER";
 const NODE: &str = "TESTBED_NODE_ADDRESS";
 
-/// Ports, in the network of the test bed. That of S3 stands in the operator's configuration as well.
-const HTTP_PORT: u16 = 18080;
+/// In the network of the test bed. It stands in the operator's configuration as well.
 const S3_PORT: u16 = 18090;
+
+const JAR_NAME: &str = "counting-job.jar";
 
 pub(super) const S3_KEY: &str = "jobs";
 pub(super) const S3_SECRET: &str = "a-secret-of-the-test";
 pub(super) const S3_URI: &str = "s3://jars/team/counting-job.jar";
 
-/// Running servers; they end when this is dropped.
+/// A web server and an S3 server; they end when this is dropped.
 pub(super) struct Jars {
-    node: String,
-    _http: Server,
+    pub(super) web: Web,
     _s3: Server,
+}
+
+/// A web server with the counting job; it ends when this is dropped.
+pub(super) struct Web {
+    address: String,
+    _server: Server,
 }
 
 struct Server(Child);
@@ -42,22 +48,41 @@ impl Drop for Server {
     }
 }
 
-impl Jars {
-    /// Serves the counting job. `scratch` is a directory for what is served.
-    pub(super) fn serve(scratch: &Path) -> Result<Self> {
-        let variable = |name: &str| std::env::var(name).with_context(|| format!("{name} is not set"));
-        let (jar, s3, node) = (variable(JAR)?, variable(S3_SERVER)?, variable(NODE)?);
-        let (web, store) = (scratch.join("web"), scratch.join("store"));
-        for folder in [&web, &store.join("jars/team")] {
-            fs::create_dir_all(folder)?;
-            fs::copy(&jar, folder.join("counting-job.jar")).with_context(|| jar.clone())?;
-        }
+fn variable(name: &str) -> Result<String> {
+    std::env::var(name).with_context(|| format!("{name} is not set"))
+}
+
+/// Puts the counting job's jar there.
+fn copy_jar(folder: &Path) -> Result<()> {
+    let jar = variable(JAR)?;
+    fs::create_dir_all(folder)?;
+    fs::copy(&jar, folder.join(JAR_NAME)).with_context(|| jar)?;
+    Ok(())
+}
+
+impl Web {
+    /// Serves the counting job at this port, which no other scenario uses. `scratch` is a directory for what is served.
+    pub(super) fn serve(scratch: &Path, port: u16) -> Result<Self> {
+        let (node, folder) = (variable(NODE)?, scratch.join("web"));
+        copy_jar(&folder)?;
         let mut command = Command::new("python3");
         command
             .args(["-m", "http.server", "--bind", &node, "--directory"])
-            .arg(&web)
-            .arg(HTTP_PORT.to_string());
-        let http = Server::start(&mut command)?;
+            .arg(&folder)
+            .arg(port.to_string());
+        Ok(Self { address: format!("{node}:{port}"), _server: Server::start(&mut command)? })
+    }
+
+    pub(super) fn uri(&self) -> String {
+        format!("http://{}/{JAR_NAME}", self.address)
+    }
+}
+
+impl Jars {
+    /// Serves the counting job both ways.
+    pub(super) fn serve(scratch: &Path, http_port: u16) -> Result<Self> {
+        let (s3, node, store) = (variable(S3_SERVER)?, variable(NODE)?, scratch.join("store"));
+        copy_jar(&store.join("jars/team"))?;
         let mut command = Command::new(s3);
         command
             .env("ROOT_ACCESS_KEY", S3_KEY)
@@ -65,10 +90,6 @@ impl Jars {
             .current_dir(scratch)
             .args(["--port", &format!("{node}:{S3_PORT}"), "posix"])
             .arg(&store);
-        Ok(Self { node, _http: http, _s3: Server::start(&mut command)? })
-    }
-
-    pub(super) fn http_uri(&self) -> String {
-        format!("http://{}:{HTTP_PORT}/counting-job.jar", self.node)
+        Ok(Self { web: Web::serve(scratch, http_port)?, _s3: Server::start(&mut command)? })
     }
 }

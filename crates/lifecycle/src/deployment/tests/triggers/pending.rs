@@ -77,8 +77,13 @@ fn what_never_arrived_is_sent_again_while_a_change_waits_for_it() {
 fn after_a_failure_nothing_is_sent() {
     let mut world = recorded();
     let action = "take a savepoint".to_owned();
-    world.observed.failure =
-        Some(EffectFailure { action, message: "no".to_owned(), attempts: 1, needs_user: false });
+    world.observed.failure = Some(EffectFailure {
+        action,
+        message: "no".to_owned(),
+        attempts: 1,
+        needs_user: false,
+        operation: None,
+    });
     world.round();
     assert!(world.calls.is_empty());
 }
