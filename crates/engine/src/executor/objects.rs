@@ -59,21 +59,17 @@ impl Executor {
     pub(super) async fn change_object(&self, change: &ChangeObject) -> Result<(), EffectError> {
         let ChangeObject { object, resource_version, part } = change;
         let action = format!("change {} {}", object.kind, key_of(object));
-        let mut part = part.clone();
-        // A null would be a version that no object has.
-        if let Some(version) = resource_version {
-            part["metadata"]["resourceVersion"] = json!(version);
-        }
-        self.change(object, part).await.map_err(|kind| kind.during(action))
+        self.change(object, resource_version.as_deref(), part.clone())
+            .await
+            .map_err(|kind| kind.during(action))
     }
 
     /// Sets `spec.replicas`. What is gone, or is another object by now, needs no replicas.
     pub(super) async fn scale(&self, scale: &ScaleObject) -> Result<(), EffectError> {
         let ScaleObject { object, resource_version, replicas } = scale;
         let action = format!("scale {} {} to {replicas}", object.kind, key_of(object));
-        let part =
-            json!({ "metadata": { "resourceVersion": resource_version }, "spec": { "replicas": replicas } });
-        self.change(object, part).await.map_err(|kind| kind.during(action))
+        let part = json!({ "spec": { "replicas": replicas } });
+        self.change(object, resource_version.as_deref(), part).await.map_err(|kind| kind.during(action))
     }
 
     /// Takes keys out of a ConfigMap. Nothing is left to take out of what is gone, or is another object by now.
@@ -81,13 +77,23 @@ impl Executor {
         let RemoveData { object, resource_version, keys } = remove;
         let action = format!("remove {} from {} {}", keys.join(", "), object.kind, key_of(object));
         let nulls: Map<String, Value> = keys.iter().map(|key| (key.clone(), Value::Null)).collect();
-        let part = json!({ "metadata": { "resourceVersion": resource_version }, "data": nulls });
-        self.change(object, part).await.map_err(|kind| kind.during(action))
+        self.change(object, resource_version.as_deref(), json!({ "data": nulls }))
+            .await
+            .map_err(|kind| kind.during(action))
     }
 
-    /// Changes a part of the object that is meant, if it is still there.
-    async fn change(&self, object: &ObjectReference, mut part: Value) -> Result<(), EffectErrorKind> {
+    /// Changes a part of the object that is meant, if it is still there, and still of that version if one is named.
+    async fn change(
+        &self,
+        object: &ObjectReference,
+        resource_version: Option<&str>,
+        mut part: Value,
+    ) -> Result<(), EffectErrorKind> {
         let kind = kind_of(object)?;
+        // A null would be a version that no object has.
+        if let Some(version) = resource_version {
+            part["metadata"]["resourceVersion"] = json!(version);
+        }
         if let Some(uid) = &object.uid {
             part["metadata"]["uid"] = json!(uid);
         }

@@ -20,6 +20,9 @@ pub(crate) mod class {
     };
 }
 
+/// Reason of a condition: something that was to be done has failed, and is tried again.
+const EFFECT_FAILED: &str = "EffectFailed";
+
 impl<R: JobResource> Pass<'_, R> {
     /// Puts an error into the status, in the JSON form of the Java operator.
     pub(crate) fn set_error(&mut self, class: &str, message: &str) {
@@ -67,15 +70,15 @@ impl<R: JobResource> Pass<'_, R> {
         let Some(failure) = &self.observed.failure else { return false };
         let message = format!("{}: {}", failure.action, failure.message);
         self.fail_once(class::RECONCILIATION, Reason::Error, &message);
-        self.hold("EffectFailed", format!("{message}. It is tried again, less and less often."));
+        self.hold(EFFECT_FAILED, format!("{message}. It is tried again, less and less often."));
         self.look_again(back_off(failure.attempts));
         true
     }
 
     /// What could not be done is done by now, or not needed any more. Why the job has failed stays.
     pub(crate) fn forget_failed_effect(&mut self) {
-        let recorded = self.status.error().map(ErrorReport::from_text);
-        let of_effect = recorded.is_some_and(|report| report.type_.as_deref() == Some(class::RECONCILIATION));
+        let known = self.status.conditions().unwrap_or_default();
+        let of_effect = known.iter().any(|condition| condition.reason.as_deref() == Some(EFFECT_FAILED));
         if of_effect && self.observed.failure.is_none() {
             *self.status.error_mut() = None;
         }
