@@ -1,6 +1,6 @@
 //! Reads that go to the API server because no cache answers them. They are few, and only while something changes.
 
-use api::KubernetesDeploymentMode;
+use api::{FlinkDeployment, KubernetesDeploymentMode};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -54,6 +54,18 @@ async fn failed_mounts(
         message: event.message.unwrap_or_else(|| "a volume cannot be mounted".to_owned()),
     };
     Ok(events.into_iter().map(problem).collect())
+}
+
+/// A FlinkDeployment, if there is one, and if it can be decoded.
+///
+/// # Errors
+/// Those of the API server.
+pub async fn flink_deployment(
+    api: &dyn KubernetesApi,
+    key: &ObjectKey,
+) -> Result<Option<Option<FlinkDeployment>>, ApiError> {
+    let found = api.get(Kind::FLINK_DEPLOYMENT, key).await?;
+    Ok(found.map(|object| typed(vec![object]).pop()))
 }
 
 /// The JobManager Deployment: what no cache knows may still be there, hidden by a changed label, or too new.

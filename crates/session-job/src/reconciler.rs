@@ -78,13 +78,19 @@ impl SessionJobReconciler {
         let caches = &self.engine.caches;
         let cluster_key =
             resource.spec.deployment_name.as_ref().map(|name| ObjectKey::new(&key.namespace, name));
-        let session_cluster: Option<Arc<FlinkDeployment>> = cluster_key
+        let mut session_cluster: Option<Arc<FlinkDeployment>> = cluster_key
             .as_ref()
             .and_then(|cluster| caches.flink_deployments.get(cluster))
             .and_then(|entry| entry.good().cloned());
-        let (job_manager, job_manager_unread) = match (&cluster_key, &session_cluster) {
-            (Some(cluster_key), Some(cluster)) => self.job_manager(cluster_key, cluster).await,
-            (None | Some(_), _) => (None, false),
+        let (job_manager, job_manager_unread) = match &cluster_key {
+            Some(cluster_key) if has_job(resource) && self.seems_lost(cluster_key) => {
+                self.read_cluster(cluster_key, &mut session_cluster).await
+            }
+            Some(cluster_key) => match &session_cluster {
+                Some(cluster) => self.job_manager(cluster_key, cluster).await,
+                None => (None, false),
+            },
+            None => (None, false),
         };
         let id = ResourceId::new(Kind::FLINK_SESSION_JOB, key.clone());
         let flink = job_manager
@@ -111,6 +117,51 @@ impl SessionJobReconciler {
             exceptions_reported,
             failure: memory.failure(resource.metadata.generation.unwrap_or_default(), context.now),
             ..Observed::default()
+        }
+    }
+
+    /// Whether the caches say that the cluster of a job is not there any more.
+    fn seems_lost(&self, cluster: &ObjectKey) -> bool {
+        let caches = &self.engine.caches;
+        let known = caches.flink_deployments.get(cluster);
+        let Some(known) = known.as_ref().and_then(Entry::good).map(|cluster| &cluster.metadata) else {
+            return true;
+        };
+        let deployment = caches.deployments.get(cluster);
+        let runs = deployment.as_ref().and_then(Entry::good).is_some_and(|deployment| {
+            let job_manager =
+                JobManager::from_deployment(deployment, known.uid.as_deref().unwrap_or_default());
+            job_manager.owned && !job_manager.terminating
+        });
+        known.deletion_timestamp.is_some() || !runs
+    }
+
+    /// Reads the cluster before a job is given up together with it: an operator that was away may hold an old view of the
+    /// cluster, and not of the job. The JobManager, and whether that is not known.
+    async fn read_cluster(
+        &self,
+        key: &ObjectKey,
+        session_cluster: &mut Option<Arc<FlinkDeployment>>,
+    ) -> (Option<JobManager>, bool) {
+        let api = self.engine.api.as_ref();
+        let read = async {
+            let found = live::flink_deployment(api, key).await?;
+            // One that cannot be decoded may run all the same.
+            let unread = matches!(found, Some(None));
+            *session_cluster = found.flatten().map(Arc::new);
+            let uid = session_cluster.as_ref().and_then(|cluster| cluster.metadata.uid.as_deref());
+            let job_manager = match uid {
+                Some(uid) => live::job_manager(api, key, uid).await?,
+                None => None,
+            };
+            Ok::<_, ApiError>((job_manager, unread))
+        };
+        match read.await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(resource = %key, %error, "a read failed");
+                (None, true)
+            }
         }
     }
 
@@ -154,6 +205,12 @@ impl Reconciler for SessionJobReconciler {
     async fn reconcile(&self, key: &ObjectKey) -> Outcome {
         course::pass(self, key).await
     }
+}
+
+/// Whether a job may run.
+fn has_job(resource: &FlinkSessionJob) -> bool {
+    let job = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
+    job.is_some_and(|job| job.job_id.is_some() && !job.state.is_some_and(api::JobStatusState::is_terminal))
 }
 
 /// A resource about which nothing is known yet needs no status.

@@ -95,23 +95,30 @@ impl Executor {
         cluster: &FlinkCluster,
         jar_id: &str,
     ) -> Result<(), EffectErrorKind> {
-        if !self.is_recorded(resource, &submission.job_id).await? {
-            return Err(EffectErrorKind::ResourceGone);
-        }
+        self.must_be_wanted(resource, &submission.job_id).await?;
         match cluster.run_jar(jar_id, &jar_run(submission)?).await {
             Ok(_) | Err(FlinkError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn is_recorded(&self, resource: &Resource, job_id: &str) -> Result<bool, EffectErrorKind> {
-        let Some(object) = self.api.get(resource.kind, &resource.key).await? else { return Ok(false) };
-        let recorded = object.data.pointer("/status/jobStatus/jobId").and_then(serde_json::Value::as_str);
-        let same = object.metadata.uid.as_deref() == Some(resource.uid.as_str())
-            && object.metadata.deletion_timestamp.is_none()
-            && recorded == Some(job_id);
+    /// Whether the recorded job is this one, and nobody has recorded that it was submitted.
+    async fn must_be_wanted(&self, resource: &Resource, job_id: &str) -> Result<(), EffectErrorKind> {
+        let Some(object) = self.api.get(resource.kind, &resource.key).await? else {
+            return Err(EffectErrorKind::ResourceGone);
+        };
+        let text = |pointer: &str| object.data.pointer(pointer).and_then(serde_json::Value::as_str);
+        let there = object.metadata.uid.as_deref() == Some(resource.uid.as_str())
+            && object.metadata.deletion_timestamp.is_none();
+        let recorded = text("/status/jobStatus/jobId") == Some(job_id);
+        let submitted =
+            matches!(text("/status/reconciliationStatus/state"), Some("DEPLOYED" | "ROLLED_BACK"));
         self.caches.wrote(&object);
-        Ok(same)
+        match (there, recorded && !submitted) {
+            (false, _) => Err(EffectErrorKind::ResourceGone),
+            (true, false) => Err(EffectErrorKind::ResourceChanged),
+            (true, true) => Ok(()),
+        }
     }
 }
 

@@ -111,11 +111,14 @@ impl<'a> Pass<'a> {
 
     /// Whether everything has ended that ran on the cluster: it is not there, and nobody brings its jobs back.
     pub(super) fn cluster_is_gone(&self) -> bool {
+        if self.observed.job_manager_unread {
+            return false;
+        }
         match self.cluster() {
             Cluster::Absent => true,
             Cluster::Deleting(_) | Cluster::NotReady(_) => {
-                let there = self.observed.job_manager_unread
-                    || self.observed.job_manager.as_ref().is_some_and(|job_manager| !job_manager.terminating);
+                let there =
+                    self.observed.job_manager.as_ref().is_some_and(|job_manager| !job_manager.terminating);
                 let recovers = self
                     .cluster_configuration()
                     .is_some_and(|conf| flink_conf::is_high_availability_active(&conf));
