@@ -56,3 +56,13 @@ fn main() -> anyhow::Result<ExitCode> {
         Check::Timeline(arguments) => timeline::run(&arguments),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -24,7 +24,7 @@ const JAR: &str = "job.jar";
 const END_OF_ZIP: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct BenchArguments {
     /// The operator's release binary.
     #[arg(long)]
     binary: PathBuf,
@@ -59,7 +59,7 @@ impl Drop for Scratch {
 impl Bench {
     /// Starts the operator for `namespace`, which it makes, and the jar server with a jar of `jar_size` MiB.
     pub(super) async fn start(
-        arguments: &Arguments,
+        arguments: &BenchArguments,
         namespace: &'static str,
         jar_size: usize,
         settings: ClusterSettings,

@@ -9,7 +9,7 @@ use flink_client::stub::ClusterSettings;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::bench::{self, Bench, per, print_per, seconds};
+use super::bench::{Bench, BenchArguments, per, print_per, seconds};
 use super::{memory, print};
 use crate::kubernetes::{Change, Kind, name, text};
 
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    bench: bench::Arguments,
+    bench: BenchArguments,
     /// How many FlinkSessionJobs are created.
     #[arg(long, default_value_t = 200)]
     jobs: usize,

@@ -8,7 +8,7 @@ use flink_client::stub::ClusterSettings;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::bench::{self, Bench, print_per, seconds};
+use super::bench::{Bench, BenchArguments, print_per, seconds};
 use super::{memory, print};
 use crate::kubernetes::{Kind, text, uid};
 
@@ -22,7 +22,7 @@ const REFUSED: &str = "file:/refused";
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    bench: bench::Arguments,
+    bench: BenchArguments,
     /// How many FlinkStateSnapshots are created.
     #[arg(long, default_value_t = 1000)]
     snapshots: usize,
