@@ -619,5 +619,16 @@ pub struct EffectFailure {
     pub operation: Option<String>,
 }
 
+/// After how many calls that failed an operation counts as refused: one or two may be lost on the way.
+const CALLS: u32 = 3;
+
+impl EffectFailure {
+    /// Whether Flink does not begin this operation, however often it is asked.
+    #[must_use]
+    pub fn refuses(&self, operation: &str) -> bool {
+        self.operation.as_deref() == Some(operation) && (self.needs_user || self.attempts >= CALLS)
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -117,6 +117,10 @@ impl<R: JobResource> Pass<'_, R> {
                 {
                     self.snapshot_failed(pending, "the JobManager was restarted before it was complete");
                 }
+                Some(OperationResult::Unknown) if self.refusal(&trigger).is_some() => {
+                    let reason = self.refusal(&trigger).unwrap_or_default();
+                    self.snapshot_failed(pending, &reason);
+                }
                 Some(OperationResult::Unknown | OperationResult::InProgress) | None if runs => {}
                 Some(OperationResult::Unknown | OperationResult::InProgress) | None => {
                     self.give_up(pending);
@@ -124,6 +128,12 @@ impl<R: JobResource> Pass<'_, R> {
                 }
             }
         }
+    }
+
+    /// Why Flink does not begin it.
+    fn refusal(&self, trigger: &str) -> Option<String> {
+        let failure = self.observed.failure.as_ref().filter(|failure| failure.refuses(trigger))?;
+        Some(format!("{}: {}", failure.action, failure.message))
     }
 
     fn snapshot_is_complete(&mut self, pending: Pending, text: &str) {

@@ -324,9 +324,8 @@ impl<'a> Pass<'a> {
             }
             return self.follow_on(job);
         }
-        let refused =
-            |failure: &&EffectFailure| failure.needs_user && failure.operation.as_deref() == Some(trigger_id);
-        if let Some(failure) = self.observed.failure.as_ref().filter(refused) {
+        let failure = self.observed.failure.as_ref();
+        if let Some(failure) = failure.filter(|failure| failure.refuses(trigger_id)) {
             let reason = format!("{}: {}", failure.action, failure.message);
             return self.fail(&reason);
         }

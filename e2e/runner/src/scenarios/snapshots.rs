@@ -150,10 +150,28 @@ pub(super) async fn restored(space: &Space) -> Result<()> {
         for name in ["canonical", "native", "checkpoint"] {
             delete(space, &format!("{name}{version}")).await?;
         }
+        incremental(space, &source).await?;
         space.cluster.delete(Kind::FlinkDeployment, &space.name, &source).await?;
         nothing_left(space, &source, &[]).await?;
     }
     Ok(())
+}
+
+/// Flink refuses these on demand (FLINK-33723); its words stand in the status.
+async fn incremental(space: &Space, source: &str) -> Result<()> {
+    let option = json!({"flinkConfiguration": {"kubernetes.operator.checkpoint.type": "INCREMENTAL"}});
+    space.change(source, option).await?;
+    stable(space, source).await?;
+    let name = format!("incremental-{source}");
+    let mut checkpoint = snapshot(&name, "checkpoint", &json!({}));
+    checkpoint["spec"]["jobReference"]["name"] = source.into();
+    checkpoint["spec"]["backoffLimit"] = 0.into();
+    create(space, checkpoint).await?;
+    let failed = until(space, &name, "FAILED").await?;
+    let error = text(&failed, "/status/error");
+    space.say(error);
+    ensure!(error.to_lowercase().contains("incremental"), "{error}");
+    delete(space, &name).await
 }
 
 /// A namespace that is deleted with everything in it, snapshots in every state among it, is gone soon.

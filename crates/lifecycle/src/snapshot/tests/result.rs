@@ -235,6 +235,15 @@ fn a_call_that_flink_refuses_for_good_has_failed() {
     is_followed(&mut world);
     let trigger_id = world.trigger_id();
     world.observed.failure.as_mut().unwrap().operation = Some(trigger_id);
+    // A call or two may be lost on the way.
+    world.observed.failure.as_mut().unwrap().needs_user = false;
+    for (attempts, refused) in [(2, false), (3, true)] {
+        let mut world = world.clone();
+        world.observed.failure.as_mut().unwrap().attempts = attempts;
+        world.round();
+        assert_eq!(world.state() == SnapshotState::TriggerPending, refused, "{attempts}");
+    }
+    world.observed.failure.as_mut().unwrap().needs_user = true;
     world.round();
     assert_eq!(world.state(), SnapshotState::TriggerPending);
     assert!(world.error().contains("ask: refused"));

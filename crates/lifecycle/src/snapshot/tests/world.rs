@@ -20,7 +20,7 @@ pub(super) type Change = fn(&mut World);
 
 pub(super) const JOB_ID: &str = "1f1e1d1c1b1a19181716151413121110";
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) resource: FlinkStateSnapshot,
     pub(super) observed: Observed,

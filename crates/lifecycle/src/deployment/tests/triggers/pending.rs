@@ -88,6 +88,24 @@ fn after_a_failure_nothing_is_sent() {
     assert!(world.calls.is_empty());
 }
 
+#[test]
+fn what_flink_refuses_to_begin_has_failed_and_no_change_waits_for_it() {
+    for (attempts, operation, refused) in [(2, "s", false), (3, "s", true), (3, "other", false)] {
+        let mut world = recorded();
+        world.observed.failure = Some(EffectFailure {
+            action: "take a savepoint".to_owned(),
+            message: "no".to_owned(),
+            attempts,
+            needs_user: false,
+            operation: Some(operation.to_owned()),
+        });
+        world.change(restart(1));
+        world.round();
+        assert_eq!(world.was_told("SavepointError"), refused, "{attempts} {operation}");
+        assert_eq!(savepoint_info(&world).trigger_id.is_none(), refused, "{attempts} {operation}");
+    }
+}
+
 // ---- upgrades ------------------------------------------------------------------------------------------------------
 
 #[test]
