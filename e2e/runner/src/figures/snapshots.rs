@@ -103,7 +103,8 @@ async fn delete_namespace(bench: &Bench, count: usize) -> Result<()> {
                 snapshot["spec"]["savepoint"]["path"] = REFUSED.into();
                 snapshot["spec"]["backoffLimit"] = if number % 5 == 2 { 0 } else { -1 }.into();
             }
-            _ => snapshot["spec"]["jobReference"]["name"] = "not-there".into(),
+            // ABANDONED: the job that it is of is not there any more.
+            _ => snapshot["metadata"]["labels"] = json!({"job-reference.uid": "another"}),
         }
         bench.cluster.create(Kind::FlinkStateSnapshot, NAMESPACE, snapshot).await?;
     }
