@@ -31,6 +31,7 @@ pub(super) const LISTED: &[Listed] = &[
     Listed { id: "TaskManagers in place", apply: task_managers_in_place },
     Listed { id: "snapshot of a stable job", apply: snapshot_of_stable_job },
     Listed { id: "suspended cluster", apply: suspended_cluster },
+    Listed { id: "replaced snapshot", apply: replaced_snapshot },
 ];
 
 /// Takes what is listed out of the recorded side, and names what occurred.
@@ -288,4 +289,15 @@ fn repeat_last<T: Clone + ToString>(sequence: &mut Vec<T>, what: &[String]) {
         let again = sequence[at..at + what.len()].to_vec();
         sequence.splice(at..at, again);
     }
+}
+
+/// Of two periodic snapshots where one is to be kept, the recorded side deletes the new one while Flink takes it.
+fn replaced_snapshot(_: &Value, recorded: &mut Sequences, ours: &Sequences) -> bool {
+    let taken = ["IN_PROGRESS", "COMPLETED"];
+    let replaced = ["IN_PROGRESS", "COMPLETED", "(deleted)", "IN_PROGRESS", "COMPLETED"];
+    if recorded.lifecycle != taken || ours.lifecycle != replaced {
+        return false;
+    }
+    recorded.lifecycle.clone_from(&ours.lifecycle);
+    true
 }
