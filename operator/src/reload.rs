@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artifacts::ArtifactStore;
-use deployment::DeploymentReconciler;
+use engine::Defaults;
 use engine::control::Control;
 use flink_conf::OperatorDefaults;
-use session_job::SessionJobReconciler;
-use snapshot::SnapshotReconciler;
 use tokio::sync::Notify;
 
 use crate::arguments::Arguments;
@@ -19,9 +17,7 @@ use crate::run::artifact_options;
 /// What a new configuration is given to.
 pub(crate) struct Reload {
     pub(crate) interval: Duration,
-    pub(crate) reconciler: Arc<DeploymentReconciler>,
-    pub(crate) session_jobs: Arc<SessionJobReconciler>,
-    pub(crate) snapshots: Arc<SnapshotReconciler>,
+    pub(crate) defaults: Arc<Defaults>,
     pub(crate) artifacts: Arc<ArtifactStore>,
     pub(crate) control: Arc<Control>,
     pub(crate) news: Arc<Notify>,
@@ -47,9 +43,7 @@ impl Reload {
             Ok(options) => self.artifacts.set_options(options),
             Err(error) => tracing::error!("jars are fetched under the old options: {error:#}"),
         }
-        if self.reconciler.set_defaults(defaults.clone()) {
-            self.session_jobs.set_defaults(defaults.clone());
-            self.snapshots.set_defaults(defaults);
+        if self.defaults.replace(defaults) {
             tracing::info!("the operator's configuration has changed");
             self.control.wake_everything();
             self.news.notify_one();

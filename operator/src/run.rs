@@ -60,26 +60,26 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
         addresses,
         clock: SystemClock::new(),
     };
-    let time_limit = OperatorSettings::of_operator(&defaults).flink_client_timeout;
-    let engine = Engine::new(ways, time_limit)?;
+    let snapshot_resources = OperatorSettings::of_operator(&defaults).snapshot_resources;
+    let engine = Engine::new(ways, defaults)?;
+    let current = Arc::clone(&engine.defaults);
     let selection = selection(arguments, &startup);
     tracing::info!(namespaces = ?selection.namespaces, labels = ?selection.labels, "watching");
-    let reconciler = Arc::new(DeploymentReconciler::new(engine.clone(), defaults.clone(), files));
-    let session_jobs = Arc::new(SessionJobReconciler::new(engine.clone(), defaults.clone()));
-    let snapshot_resources = OperatorSettings::of_operator(&defaults).snapshot_resources;
-    let snapshots = Arc::new(SnapshotReconciler::new(engine.clone(), defaults));
+    let deployments = Arc::new(DeploymentReconciler::new(engine.clone(), files));
+    let session_jobs = SessionJobReconciler::new(engine.clone());
+    let snapshots = SnapshotReconciler::new(engine.clone());
     let mut kinds = vec![Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB];
     kinds.extend(snapshot_resources.then_some(Kind::FLINK_STATE_SNAPSHOT));
     let control = Arc::new(Control::new(engine, &kinds, &selection, queue(&startup)));
     if let Some(address) = listen_address(arguments, &startup) {
-        http::serve(address, Arc::new(OperatorPages::new(Arc::clone(&control), Arc::clone(&reconciler))))?;
+        http::serve(address, Arc::new(OperatorPages::new(Arc::clone(&control), Arc::clone(&deployments))))?;
     }
     let reconcilers: Vec<Arc<dyn Reconciler>> =
-        vec![Arc::clone(&reconciler) as _, Arc::clone(&session_jobs) as _, Arc::clone(&snapshots) as _];
+        vec![deployments, Arc::new(session_jobs), Arc::new(snapshots)];
     let driver = Driver::new(Arc::clone(&control), reconcilers, driver_config(&startup));
     if let Some(interval) = startup.dynamic_config_interval {
         let news = driver.news();
-        let reload = Reload { interval, reconciler, session_jobs, snapshots, artifacts, control, news };
+        let reload = Reload { interval, defaults: current, artifacts, control, news };
         tokio::spawn(reload.run(arguments.clone()));
     }
     let stopped = driver.run(stop_signal()?).await?;

@@ -100,7 +100,7 @@ impl DeploymentReconciler {
             "spec": {"restartNonce": nonce},
         });
         self.engine.api.patch(Kind::FLINK_DEPLOYMENT, key, &part).await?;
-        let timeout = OperatorSettings::of_operator(&self.defaults()).canary_timeout;
+        let timeout = OperatorSettings::of_operator(&self.engine.defaults.current()).canary_timeout;
         self.canaries.changed(key, uid, generation, now, timeout);
         Ok(Round::Done(Pass::Again(Some(timeout))))
     }

@@ -3,6 +3,5 @@
 
 mod canaries;
 mod reconciler;
-mod undecodable;
 
 pub use reconciler::DeploymentReconciler;

@@ -1,18 +1,15 @@
 //! One pass over a FlinkDeployment: observe, decide, record, execute, as often as the decisions ask for it.
 
-use std::sync::{Arc, PoisonError, RwLock};
-
-use api::FlinkDeployment;
+use api::{FlinkDeployment, FlinkDeploymentSpec, FlinkDeploymentStatus};
 use async_trait::async_trait;
 use engine::Engine;
-use engine::caches::{Entry, ResourceId};
+use engine::caches::{Entry, ResourceId, Undecodable};
 use engine::control::Reconciler;
 use engine::course::{self, Course, Memory, Pass, Round, Rounds, Step};
-use engine::live;
 use engine::ports::{ApiError, Kind, ObjectKey};
 use engine::queue::Outcome;
 use engine::resource::Resource;
-use flink_conf::OperatorDefaults;
+use engine::{live, undecodable};
 use lifecycle::deployment::exception_look_back;
 use lifecycle::observed::{FlinkView, IngressView, JobManager, TaskManagers, TaskManagersView};
 use lifecycle::{Context, Observed, decide, reads};
@@ -24,7 +21,6 @@ use crate::canaries::Canaries;
 pub struct DeploymentReconciler {
     pub(crate) engine: Engine,
     files: OperatorFiles,
-    defaults: RwLock<Arc<OperatorDefaults>>,
     course: Course,
     pub(crate) canaries: Canaries,
 }
@@ -32,36 +28,20 @@ pub struct DeploymentReconciler {
 impl DeploymentReconciler {
     /// A reconciler that remembers nothing.
     #[must_use]
-    pub fn new(engine: Engine, defaults: OperatorDefaults, files: OperatorFiles) -> Self {
+    pub fn new(engine: Engine, files: OperatorFiles) -> Self {
         Self {
             course: Course::new(engine.clone(), Kind::FLINK_DEPLOYMENT),
             engine,
             files,
-            defaults: RwLock::new(Arc::new(defaults)),
             canaries: Canaries::default(),
         }
-    }
-
-    /// Replaces the operator's configuration; the next decision about each resource uses it. Returns whether it is
-    /// another one.
-    pub fn set_defaults(&self, defaults: OperatorDefaults) -> bool {
-        let mut current = self.defaults.write().unwrap_or_else(PoisonError::into_inner);
-        let changed = **current != defaults;
-        if changed {
-            *current = Arc::new(defaults);
-        }
-        changed
-    }
-
-    pub(crate) fn defaults(&self) -> Arc<OperatorDefaults> {
-        Arc::clone(&self.defaults.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Observe, decide, record, execute: once.
     pub(crate) async fn step(&self, key: &ObjectKey, resource: &FlinkDeployment) -> Result<Round, ApiError> {
         let identity = Resource::new(Kind::FLINK_DEPLOYMENT, &resource.metadata);
         let memory = self.course.memory(&identity);
-        let defaults = self.defaults();
+        let defaults = self.engine.defaults.current();
         let (now, zone) = (self.engine.clock.now(), self.engine.clock.zone());
         let context = Context { now, zone: &zone, defaults: &defaults, files: &self.files };
         let observed = self.observe(key, resource, &memory, &context).await;
@@ -99,9 +79,7 @@ impl DeploymentReconciler {
         let wanted = reads(resource, job_manager.as_ref(), task_managers.as_ref(), context);
         let api = self.engine.api.as_ref();
         let (job_manager, job_manager_unread) = match job_manager {
-            None if wanted.job_manager => live::job_manager(api, key, uid)
-                .await
-                .inspect_err(|error| tracing::warn!(resource = %key, %error, "a read failed"))
+            None if wanted.job_manager => course::known(key, live::job_manager(api, key, uid).await)
                 .map_or((None, true), |found| (found, false)),
             cached => (cached, false),
         };
@@ -141,6 +119,10 @@ impl DeploymentReconciler {
         };
         let session_jobs =
             if resource.spec.job.is_none() { self.engine.caches.session_jobs_of(key) } else { Vec::new() };
+        let job_status = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
+        let mut savepoints_needed_by_others =
+            self.engine.caches.needed_by_others(&key.namespace, Some(uid), job_status);
+        savepoints_needed_by_others.extend(memory.needed_savepoints(context.now));
         Observed {
             job_manager,
             job_manager_unread,
@@ -154,6 +136,7 @@ impl DeploymentReconciler {
             session_jobs,
             session_cluster: None,
             snapshots: self.engine.caches.snapshots_of(&id),
+            savepoints_needed_by_others,
             no_snapshot_resources: self.engine.caches.is_not_installed(Kind::FLINK_STATE_SNAPSHOT),
             begun: memory.begun.clone(),
             submitted_job: None,
@@ -161,6 +144,20 @@ impl DeploymentReconciler {
             exceptions_reported,
             failure: memory.failure(generation, context.now),
         }
+    }
+
+    /// One that cannot be decoded can be deleted all the same.
+    async fn undecodable(&self, key: &ObjectKey, object: &Undecodable) -> Result<Round, ApiError> {
+        if !object.is_terminating() {
+            let kind = Kind::FLINK_DEPLOYMENT;
+            return undecodable::tell::<FlinkDeploymentStatus>(&self.engine, kind, object).await;
+        }
+        let stand_in = FlinkDeployment {
+            metadata: object.object.metadata.clone(),
+            spec: FlinkDeploymentSpec::default(),
+            status: Some(undecodable::readable_status(object)),
+        };
+        self.step(key, &stand_in).await
     }
 
     fn forget(&self, key: &ObjectKey) {
@@ -177,7 +174,7 @@ impl Rounds for DeploymentReconciler {
                 self.forget(key);
                 Ok(Round::Done(Pass::Gone))
             }
-            Some(Entry::Bad(undecodable)) => self.undecodable(key, &undecodable).await,
+            Some(Entry::Bad(object)) => self.undecodable(key, &object).await,
             Some(Entry::Good(resource)) if is_living_canary(&resource) => self.canary(key, &resource).await,
             Some(Entry::Good(resource)) => {
                 self.canaries.forget(key);
@@ -204,8 +201,8 @@ fn is_living_canary(resource: &FlinkDeployment) -> bool {
 }
 
 /// A resource about which nothing is known yet needs no status.
-fn no_status() -> api::FlinkDeploymentStatus {
-    let mut status = api::FlinkDeploymentStatus::initial();
+fn no_status() -> FlinkDeploymentStatus {
+    let mut status = FlinkDeploymentStatus::initial();
     status.lifecycle_state = Some(status.lifecycle_state());
     status
 }

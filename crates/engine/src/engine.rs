@@ -1,11 +1,12 @@
 //! The parts of the engine, put together.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use flink_client::Transport;
+use flink_conf::{OperatorDefaults, OperatorSettings};
 
 use crate::caches::Caches;
+use crate::defaults::Defaults;
 use crate::events::EventRecorder;
 use crate::executor::Executor;
 use crate::flink::{Flink, FlinkAddresses, MeteredTransport};
@@ -22,6 +23,8 @@ pub struct Engine {
     pub api: Arc<dyn KubernetesApi>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What the operator is configured to do.
+    pub defaults: Arc<Defaults>,
     /// What is watched.
     pub caches: Arc<Caches>,
     /// What is measured.
@@ -51,9 +54,10 @@ pub struct Ways {
 }
 
 impl Engine {
-    /// An engine that knows nothing yet. `flink_time_limit` is for each call of an effect to Flink
-    /// (`kubernetes.operator.flink.client.timeout`); polls have the limit of their plan.
-    pub fn new(ways: Ways, flink_time_limit: Duration) -> Result<Self, MetricsError> {
+    /// An engine that knows nothing yet. The limit of each call of an effect to Flink is
+    /// `kubernetes.operator.flink.client.timeout` of `defaults`; polls have that of their plan.
+    pub fn new(ways: Ways, defaults: OperatorDefaults) -> Result<Self, MetricsError> {
+        let flink_time_limit = OperatorSettings::of_operator(&defaults).flink_client_timeout;
         let Ways { api, transport, artifacts, addresses, clock } = ways;
         let metrics = Arc::new(Metrics::new()?);
         let api: Arc<dyn KubernetesApi> =
@@ -76,6 +80,7 @@ impl Engine {
         Ok(Self {
             api,
             clock,
+            defaults: Arc::new(Defaults::new(defaults)),
             caches,
             metrics,
             events,

@@ -11,17 +11,18 @@
 //! * [`driver::Driver`] is the one that does so on tokio.
 //!
 //! ```no_run
-//! # use std::{sync::Arc, time::Duration};
+//! # use std::sync::Arc;
 //! # use engine::{Engine, Ways, control::{Control, Reconciler, Selection}, driver::{Driver, DriverConfig}};
 //! # use engine::{flink::{FlinkAddresses, ServiceProxyTransport}, kubernetes::{ConnectOptions, Kubernetes}};
 //! # use engine::{ports::{NoArtifacts, SystemClock}, queue::QueueConfig};
+//! # use flink_conf::OperatorDefaults;
 //! # async fn operator(make: impl Fn(Engine) -> Arc<dyn Reconciler>) -> Result<(), Box<dyn std::error::Error>> {
 //! let kubernetes = Kubernetes::connect(&ConnectOptions::new("0.1.0")).await?;
 //! let transport = Arc::new(ServiceProxyTransport::new(kubernetes.client()));
 //! let addresses = FlinkAddresses::ServiceProxy;
 //! let artifacts = Arc::new(NoArtifacts);
 //! let ways = Ways { api: Arc::new(kubernetes), transport, artifacts, addresses, clock: SystemClock::new() };
-//! let engine = Engine::new(ways, Duration::from_secs(10))?;
+//! let engine = Engine::new(ways, OperatorDefaults::default())?;
 //! let reconciler = make(engine.clone());
 //! let kinds = [reconciler.kind()];
 //! let control = Arc::new(Control::new(engine, &kinds, &Selection::default(), QueueConfig::default()));
@@ -44,6 +45,7 @@
 pub mod caches;
 pub mod control;
 pub mod course;
+mod defaults;
 pub mod driver;
 mod engine;
 mod event_name;
@@ -62,6 +64,8 @@ pub mod slots;
 pub mod status;
 #[cfg(test)]
 mod testing;
+pub mod undecodable;
 
+pub use defaults::Defaults;
 pub use engine::{Engine, Ways};
 pub use event_name::event_name;

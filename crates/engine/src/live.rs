@@ -10,6 +10,8 @@ use lifecycle::{EventRecord, Reason};
 use resources::names;
 use serde::de::DeserializeOwned;
 
+use crate::caches::Entry;
+use crate::engine::Engine;
 use crate::ports::{ApiError, Kind, KubernetesApi, ObjectKey, Scope};
 
 /// How many pods the JobManager has, and why they do not run.
@@ -80,6 +82,23 @@ pub async fn job_manager(
     let Some(object) = api.get(Kind::DEPLOYMENT, key).await? else { return Ok(None) };
     let deployment: Option<Deployment> = typed(vec![object]).pop();
     Ok(deployment.map(|deployment| JobManager::from_deployment(&deployment, owner)))
+}
+
+/// The same as far as the cache knows it, and otherwise read: what is hidden from the cache is not gone.
+///
+/// # Errors
+/// Those of the API server.
+pub async fn known_job_manager(
+    engine: &Engine,
+    cluster: &FlinkDeployment,
+) -> Result<Option<JobManager>, ApiError> {
+    let key = ObjectKey::of(&cluster.metadata);
+    let uid = cluster.metadata.uid.as_deref().unwrap_or_default();
+    let cached = engine.caches.deployments.get(&key);
+    if let Some(deployment) = cached.as_ref().and_then(Entry::good) {
+        return Ok(Some(JobManager::from_deployment(deployment, uid)));
+    }
+    job_manager(engine.api.as_ref(), &key, uid).await
 }
 
 /// The key of a standalone cluster's TaskManager Deployment.

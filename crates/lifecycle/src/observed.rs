@@ -2,7 +2,7 @@
 
 mod ingress;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::{FlinkDeployment, JobStatusState, SnapshotState, SnapshotTriggerType, SnapshotType};
@@ -41,6 +41,8 @@ pub struct Observed {
     pub snapshots: Vec<Snapshot>,
     /// Whether there can be none, as their definition is not installed.
     pub no_snapshot_resources: bool,
+    /// Those savepoints of the status history that another resource lists or may start a job from.
+    pub savepoints_needed_by_others: BTreeSet<String>,
     /// What Flink has begun for this resource, as far as this process knows.
     pub begun: Option<Begun>,
     /// The session cluster of a FlinkSessionJob, if there is one of that name.

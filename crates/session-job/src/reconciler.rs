@@ -1,18 +1,17 @@
 //! One round over a FlinkSessionJob.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use api::{FlinkDeployment, FlinkSessionJob, FlinkSessionJobStatus};
+use api::{FlinkDeployment, FlinkSessionJob, FlinkSessionJobSpec, FlinkSessionJobStatus};
 use async_trait::async_trait;
 use engine::Engine;
-use engine::caches::{Entry, ResourceId};
+use engine::caches::{Entry, ResourceId, Undecodable};
 use engine::control::Reconciler;
 use engine::course::{self, Course, Memory, Pass, Round, Rounds, Step};
-use engine::live;
 use engine::ports::{ApiError, Kind, ObjectKey};
 use engine::queue::Outcome;
 use engine::resource::Resource;
-use flink_conf::OperatorDefaults;
+use engine::{live, undecodable};
 use lifecycle::deployment::exception_look_back;
 use lifecycle::observed::{FlinkView, JobManager};
 use lifecycle::session_job::decide;
@@ -21,38 +20,27 @@ use resources::OperatorFiles;
 
 /// Brings FlinkSessionJobs to where they should be.
 pub struct SessionJobReconciler {
-    pub(crate) engine: Engine,
+    engine: Engine,
     files: OperatorFiles,
-    defaults: RwLock<Arc<OperatorDefaults>>,
-    pub(crate) course: Course,
+    course: Course,
 }
 
 impl SessionJobReconciler {
     /// A reconciler that remembers nothing.
     #[must_use]
-    pub fn new(engine: Engine, defaults: OperatorDefaults) -> Self {
+    pub fn new(engine: Engine) -> Self {
         Self {
             course: Course::new(engine.clone(), Kind::FLINK_SESSION_JOB),
             engine,
             files: OperatorFiles::default(),
-            defaults: RwLock::new(Arc::new(defaults)),
         }
     }
 
-    /// Replaces the operator's configuration; the next decision about each resource uses it.
-    pub fn set_defaults(&self, defaults: OperatorDefaults) {
-        *self.defaults.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(defaults);
-    }
-
-    fn defaults(&self) -> Arc<OperatorDefaults> {
-        Arc::clone(&self.defaults.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Observe, decide, record, execute: once.
-    pub(crate) async fn step(&self, key: &ObjectKey, resource: &FlinkSessionJob) -> Result<Round, ApiError> {
+    async fn step(&self, key: &ObjectKey, resource: &FlinkSessionJob) -> Result<Round, ApiError> {
         let identity = Resource::new(Kind::FLINK_SESSION_JOB, &resource.metadata);
         let memory = self.course.memory(&identity);
-        let defaults = self.defaults();
+        let defaults = self.engine.defaults.current();
         let (now, zone) = (self.engine.clock.now(), self.engine.clock.zone());
         let context = Context { now, zone: &zone, defaults: &defaults, files: &self.files };
         let observed = self.observe(key, resource, &memory, &context).await;
@@ -87,7 +75,10 @@ impl SessionJobReconciler {
                 self.read_cluster(cluster_key, &mut session_cluster).await
             }
             Some(cluster_key) => match &session_cluster {
-                Some(cluster) => self.job_manager(cluster_key, cluster).await,
+                Some(cluster) => {
+                    course::known(cluster_key, live::known_job_manager(&self.engine, cluster).await)
+                        .map_or((None, true), |found| (found, false))
+                }
                 None => (None, false),
             },
             None => (None, false),
@@ -105,12 +96,17 @@ impl SessionJobReconciler {
             }
             remembered => remembered,
         };
+        let job_status = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
+        let own = resource.metadata.uid.as_deref();
+        let mut savepoints_needed_by_others = caches.needed_by_others(&key.namespace, own, job_status);
+        savepoints_needed_by_others.extend(memory.needed_savepoints(context.now));
         Observed {
             job_manager,
             job_manager_unread,
             flink,
             session_cluster,
             snapshots: self.engine.caches.snapshots_of(&id),
+            savepoints_needed_by_others,
             no_snapshot_resources: self.engine.caches.is_not_installed(Kind::FLINK_STATE_SNAPSHOT),
             begun: memory.begun.clone(),
             submitted_job: memory.submitted_job.clone(),
@@ -156,29 +152,21 @@ impl SessionJobReconciler {
             };
             Ok::<_, ApiError>((job_manager, unread))
         };
-        match read.await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(resource = %key, %error, "a read failed");
-                (None, true)
-            }
-        }
+        course::known(key, read.await).unwrap_or((None, true))
     }
 
-    /// The JobManager of the session cluster. What is hidden from the cache is not gone.
-    async fn job_manager(&self, key: &ObjectKey, cluster: &FlinkDeployment) -> (Option<JobManager>, bool) {
-        let uid = cluster.metadata.uid.as_deref().unwrap_or_default();
-        let cached = self.engine.caches.deployments.get(key);
-        if let Some(deployment) = cached.as_ref().and_then(Entry::good) {
-            return (Some(JobManager::from_deployment(deployment, uid)), false);
+    /// One that cannot be decoded can be deleted all the same.
+    async fn undecodable(&self, key: &ObjectKey, object: &Undecodable) -> Result<Round, ApiError> {
+        if !object.is_terminating() {
+            let kind = Kind::FLINK_SESSION_JOB;
+            return undecodable::tell::<FlinkSessionJobStatus>(&self.engine, kind, object).await;
         }
-        match live::job_manager(self.engine.api.as_ref(), key, uid).await {
-            Ok(found) => (found, false),
-            Err(error) => {
-                tracing::warn!(resource = %key, %error, "a read failed");
-                (None, true)
-            }
-        }
+        let stand_in = FlinkSessionJob {
+            metadata: object.object.metadata.clone(),
+            spec: FlinkSessionJobSpec::default(),
+            status: Some(undecodable::readable_status(object)),
+        };
+        self.step(key, &stand_in).await
     }
 }
 
@@ -190,7 +178,7 @@ impl Rounds for SessionJobReconciler {
                 self.course.forget(key);
                 Ok(Round::Done(Pass::Gone))
             }
-            Some(Entry::Bad(undecodable)) => self.undecodable(key, &undecodable).await,
+            Some(Entry::Bad(object)) => self.undecodable(key, &object).await,
             Some(Entry::Good(resource)) => self.step(key, &resource).await,
         }
     }

@@ -14,6 +14,8 @@
 //!
 //! (e), (f) and (g) are about whole runs: see [`crate::run`].
 
+mod savepoints;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -59,8 +61,10 @@ pub(crate) struct Checks {
     specs: BTreeMap<(ObjectKey, i64), Value>,
     /// Attempts and trigger ids that were ever in a status.
     recorded: BTreeSet<String>,
-    /// Paths of savepoints that may be disposed of.
+    /// Paths of savepoints that a deleted resource allowed to be disposed of.
     disposable: BTreeSet<String>,
+    /// Paths of savepoints that a status has listed.
+    listed: BTreeSet<String>,
     /// Jobs of which a status has ever said that they end.
     ending: BTreeSet<String>,
 }
@@ -135,52 +139,6 @@ impl Checks {
                 after.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default();
             let spec = after.get("spec").cloned().unwrap_or_default();
             self.specs.insert((change.key.clone(), generation), spec);
-        }
-    }
-
-    /// (j), and what is needed for (k).
-    fn learn_snapshot(&mut self, snapshot: &Value, server: &ApiServer, world: &World) {
-        self.recorded.insert(text(snapshot, "/status/triggerId").to_owned());
-        let path = text(snapshot, "/status/path");
-        if text(snapshot, "/status/state") != "COMPLETED" || path.is_empty() {
-            return;
-        }
-        let given = snapshot.pointer("/spec/savepoint/alreadyExists") == Some(&json!(true))
-            && text(snapshot, "/spec/savepoint/path") == path;
-        let name = text(snapshot, "/metadata/name");
-        if !given && !world.storage().all().iter().any(|it| it.path == path) {
-            self.violated(format!(
-                "(j) FlinkStateSnapshot {name} has the path {path}, which Flink has never returned"
-            ));
-        }
-        let keeps = snapshot.pointer("/spec/savepoint/disposeOnDelete") == Some(&json!(false))
-            || snapshot.pointer("/spec/savepoint").is_none();
-        let is_needed =
-            KINDS.iter().flat_map(|kind| server.all(*kind)).any(|resource| refers_to(&resource, path))
-                || server.all(Kind::FLINK_STATE_SNAPSHOT).iter().any(|other| {
-                    text(other, "/metadata/uid") != text(snapshot, "/metadata/uid")
-                        && text(other, "/status/path") == path
-                        && !is_terminating(other)
-                });
-        if is_terminating(snapshot) && !keeps && !is_needed {
-            self.disposable.insert(path.to_owned());
-        }
-    }
-
-    /// Savepoints that a status lists may be disposed of when there are too many.
-    fn learn_history(&mut self, resource: &Value) {
-        let needed = text(resource, "/status/jobStatus/upgradeSavepointPath");
-        let history = resource.pointer("/status/jobStatus/savepointInfo/savepointHistory");
-        let history = history.and_then(Value::as_array).into_iter().flatten();
-        let paths = history.map(|entry| text(entry, "/location").to_owned());
-        self.disposable.extend(paths.filter(|path| path != needed));
-    }
-
-    /// (k)
-    fn check_disposal(&mut self, path: &str, server: &ApiServer, world: &World) {
-        self.learn(server, world);
-        if !self.disposable.contains(path) {
-            self.violated(format!("(k) the savepoint {path} is disposed of, and no resource allows that"));
         }
     }
 
@@ -549,7 +507,7 @@ impl Checks {
                 text(&body, "/jobId").to_owned()
             }
             Call::DisposeSavepoint => {
-                self.check_disposal(text(&body, "/savepoint-path"), server, world);
+                self.check_disposal(text(&body, "/savepoint-path"), caller, server, world);
                 return;
             }
             _ => return,
@@ -571,16 +529,6 @@ fn operation(resource: &Value) -> Value {
     let copy = text(resource, "/status/clusterInfo/pending-operation");
     let copy: Value = serde_json::from_str(copy).unwrap_or_default();
     copy.get("operation").cloned().unwrap_or_default()
-}
-
-/// Whether a job may have to start from a path, or lists it.
-fn refers_to(resource: &Value, path: &str) -> bool {
-    let info = resource.pointer("/status/jobStatus/savepointInfo");
-    let history = info.and_then(|info| info.pointer("/savepointHistory")).and_then(Value::as_array);
-    text(resource, "/spec/job/initialSavepointPath") == path
-        || text(resource, "/status/jobStatus/upgradeSavepointPath") == path
-        || info.is_some_and(|info| text(info, "/lastSavepoint/location") == path)
-        || history.into_iter().flatten().any(|entry| text(entry, "/location") == path)
 }
 
 fn is_terminating(object: &Value) -> bool {

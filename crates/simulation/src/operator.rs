@@ -13,7 +13,6 @@ use engine::ports::{Kind, KubernetesApi, WatchEvent};
 use engine::queue::{Outcome, QueueConfig};
 use engine::{Engine, Ways};
 use flink_client::Transport;
-use flink_conf::settings::OperatorSettings;
 use flink_conf::{FlinkConf, OperatorDefaults};
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
@@ -67,12 +66,11 @@ impl Operator {
             conf.set(key.clone(), value.clone());
         }
         let defaults = OperatorDefaults::new(conf);
-        let limit = OperatorSettings::of_operator(&defaults).flink_client_timeout;
-        let engine = Engine::new(ways, limit).map_err(|error| error.to_string())?;
-        let session_jobs = Arc::new(SessionJobReconciler::new(engine.clone(), defaults.clone()));
-        let snapshots = Arc::new(SnapshotReconciler::new(engine.clone(), defaults.clone()));
+        let engine = Engine::new(ways, defaults).map_err(|error| error.to_string())?;
+        let session_jobs = Arc::new(SessionJobReconciler::new(engine.clone()));
+        let snapshots = Arc::new(SnapshotReconciler::new(engine.clone()));
         let files = OperatorFiles::default();
-        let deployments = Arc::new(DeploymentReconciler::new(engine.clone(), defaults, files));
+        let deployments = Arc::new(DeploymentReconciler::new(engine.clone(), files));
         let selection = Selection { ingresses: true, ..Selection::default() };
         let kinds = [Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB, Kind::FLINK_STATE_SNAPSHOT];
         let control = Control::new(engine, &kinds, &selection, QueueConfig::default());

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use engine::ports::{ApiError, DeleteOptions, Kind, KubernetesApi, ObjectKey, Scope, WatchEvent};
 use flink_client::stub::Storage;
 use flink_client::{Call, Endpoint, RequestBody, RestRequest, RestResponse, Transport, TransportError};
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::DynamicObject;
@@ -70,12 +71,18 @@ pub enum Plant {
     FreshJobId,
     /// A job that is to be cancelled counts as ended, and nobody tells Flink.
     CancelledInWord,
+    /// Where a savepoint lies is heard wrong.
+    WrongPath,
+    /// Files go with every deleted snapshot, whatever it says.
+    AlwaysDisposed,
+    /// Which savepoint a resource stands for is not looked at.
+    UnseenReference,
 }
 
 /// The option that says what a job is restored from.
 const RESTORE_PATH: &str = "execution.savepoint.path";
 
-const NAMES: [(&str, Plant); 27] = [
+const NAMES: [(&str, Plant); 30] = [
     ("not-recorded", Plant::NotRecorded),
     ("not-recorded-deploying", Plant::NotRecordedKind("DEPLOYING")),
     ("not-recorded-stopping", Plant::NotRecordedKind("STOPPING")),
@@ -103,6 +110,9 @@ const NAMES: [(&str, Plant); 27] = [
     ("unrecorded-submission", Plant::UnrecordedSubmission),
     ("fresh-job-id", Plant::FreshJobId),
     ("cancelled-in-word", Plant::CancelledInWord),
+    ("wrong-path", Plant::WrongPath),
+    ("always-disposed", Plant::AlwaysDisposed),
+    ("unseen-reference", Plant::UnseenReference),
 ];
 
 impl Plant {
@@ -163,6 +173,26 @@ pub(crate) fn transport(
             Arc::new(PlantedTransport { inner, plant, storage, answers, cancelled })
         }
     }
+}
+
+/// A path that nobody has ever named.
+const ELSEWHERE: &str = "file:/elsewhere";
+
+/// What the operator sees of an object.
+fn seen(plant: Plant, mut object: DynamicObject) -> DynamicObject {
+    if Kind::of(&object) == Some(Kind::FLINK_STATE_SNAPSHOT) {
+        let savepoint = object.data.pointer_mut("/spec/savepoint").and_then(Value::as_object_mut);
+        match (plant, savepoint) {
+            (Plant::AlwaysDisposed, Some(savepoint)) => {
+                savepoint.insert("disposeOnDelete".to_owned(), json!(true));
+            }
+            (Plant::UnseenReference, Some(savepoint)) if savepoint.contains_key("path") => {
+                savepoint.insert("path".to_owned(), json!(ELSEWHERE));
+            }
+            _ => {}
+        }
+    }
+    object
 }
 
 struct PlantedApi {
@@ -265,11 +295,12 @@ impl KubernetesApi for PlantedApi {
                 found.metadata.owner_references = Some(vec![ours]);
             }
         }
-        Ok(found)
+        Ok(found.map(|found| seen(self.plant, found)))
     }
 
     async fn list(&self, kind: Kind, scope: &Scope) -> Result<Vec<DynamicObject>, ApiError> {
-        self.inner.list(kind, scope).await
+        let listed = self.inner.list(kind, scope).await?;
+        Ok(listed.into_iter().map(|object| seen(self.plant, object)).collect())
     }
 
     async fn create(&self, kind: Kind, object: &DynamicObject) -> Result<DynamicObject, ApiError> {
@@ -378,7 +409,7 @@ impl KubernetesApi for PlantedApi {
                 *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(written.clone());
                 Ok(written)
             }
-            _ => self.inner.replace_status(kind, object).await,
+            _ => Ok(seen(self.plant, self.inner.replace_status(kind, object).await?)),
         }
     }
 
@@ -393,7 +424,7 @@ impl KubernetesApi for PlantedApi {
         if self.plant == Plant::TaskManagersFirst && kind == Kind::DEPLOYMENT && ends {
             self.delete_task_managers(key).await?;
         }
-        self.inner.patch(kind, key, part).await
+        Ok(seen(self.plant, self.inner.patch(kind, key, part).await?))
     }
 
     async fn delete(&self, kind: Kind, key: &ObjectKey, options: &DeleteOptions) -> Result<(), ApiError> {
@@ -409,7 +440,12 @@ impl KubernetesApi for PlantedApi {
     }
 
     fn watch(&self, kind: Kind, scope: &Scope) -> BoxStream<'static, WatchEvent> {
-        self.inner.watch(kind, scope)
+        let plant = self.plant;
+        let seen = move |event| match event {
+            WatchEvent::Applied(object) => WatchEvent::Applied(seen(plant, object)),
+            other => other,
+        };
+        Box::pin(self.inner.watch(kind, scope).map(seen))
     }
 }
 
@@ -456,6 +492,7 @@ impl Transport for PlantedTransport {
         let mut answer = self.inner.send(target, request).await?;
         match (self.plant, call) {
             (Plant::OldSavepoint, Call::SavepointResult) => self.take_oldest(&mut answer),
+            (Plant::WrongPath, Call::SavepointResult) => say_elsewhere(&mut answer),
             (Plant::Restless, Call::TaskManagers) => self.add_task_managers(&mut answer),
             (Plant::CancelledInWord, Call::JobDetails)
                 if self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).contains(&job) =>
@@ -473,6 +510,14 @@ fn change_body(request: &mut RestRequest, change: impl FnOnce(&mut Map<String, V
     let Some(Value::Object(mut body)) = body else { return };
     change(&mut body);
     request.body = RequestBody::json(Value::Object(body).to_string().into_bytes());
+}
+
+fn say_elsewhere(answer: &mut RestResponse) {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return };
+    if let Some(location) = body.pointer_mut("/operation/location") {
+        *location = json!(ELSEWHERE);
+        answer.body = Bytes::from(body.to_string());
+    }
 }
 
 fn say_cancelled(answer: &mut RestResponse) {

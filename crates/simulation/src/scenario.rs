@@ -131,6 +131,10 @@ pub enum Action {
     CreateObject(Value),
     /// Another object of the namespace is deleted: kind and name.
     DeleteObject(ObjectName),
+    /// FlinkStateSnapshots of this type, cause and state are deleted, `SAVEPOINT UPGRADE COMPLETED` for instance.
+    DeleteSnapshots(String),
+    /// A FlinkStateSnapshot of this name is created for the last savepoint of the status, and keeps its files.
+    KeepLastSavepoint(String),
     /// Another object of the namespace is changed by a merge patch.
     PatchObject(PatchedObject),
     /// ConfigMaps with HA metadata are deleted.

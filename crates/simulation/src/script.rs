@@ -178,6 +178,26 @@ impl Script {
                     drop(server.delete_object(kind, &ObjectKey::new(NAMESPACE, &name.name), &background()));
                 }
             }
+            Action::DeleteSnapshots(wanted) => {
+                for snapshot in snapshots_of(server, wanted) {
+                    let name = snapshot.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                    let key = ObjectKey::new(NAMESPACE, name);
+                    drop(server.delete_object(Kind::FLINK_STATE_SNAPSHOT, &key, &background()));
+                }
+            }
+            Action::KeepLastSavepoint(name) => {
+                let resource = server.read(self.kind(), &key());
+                let pointer = "/status/jobStatus/savepointInfo/lastSavepoint/location";
+                let path = resource.as_ref().and_then(|resource| resource.pointer(pointer));
+                let savepoint = json!({"alreadyExists": true, "disposeOnDelete": false, "path": path});
+                let object = json!({
+                    "apiVersion": Kind::FLINK_STATE_SNAPSHOT.api_version(),
+                    "kind": Kind::FLINK_STATE_SNAPSHOT.name,
+                    "metadata": {"name": name},
+                    "spec": {"savepoint": savepoint},
+                });
+                self.create_object(&object, server);
+            }
             Action::PatchObject(object) => {
                 if let Some(kind) = Kind::find(&object.api_version, &object.kind) {
                     let key = ObjectKey::new(NAMESPACE, &object.name);
@@ -323,7 +343,7 @@ impl Script {
             })
             && objects.iter().all(|state| is_in(server, state))
             && absent.iter().all(|name| found(server, &name.api_version, &name.kind, &name.name).is_none())
-            && snapshots.iter().all(|(kind, wanted)| number_of_snapshots(server, kind) == *wanted)
+            && snapshots.iter().all(|(kind, wanted)| snapshots_of(server, kind).len() == *wanted)
             && savepoints.is_none_or(|wanted| number_of_savepoints(world) == wanted)
             && task_managers.is_none_or(|wanted| world.task_managers(&self.cluster()) == wanted)
             && is(allows_non_restored_state, &|| {
@@ -359,7 +379,7 @@ impl Script {
 }
 
 /// FlinkStateSnapshots of that type, cause and state.
-fn number_of_snapshots(server: &ApiServer, wanted: &str) -> usize {
+fn snapshots_of(server: &ApiServer, wanted: &str) -> Vec<Arc<Value>> {
     let text = |object: &Value, pointer: &str| {
         object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
@@ -368,7 +388,7 @@ fn number_of_snapshots(server: &ApiServer, wanted: &str) -> usize {
         let cause = text(object, "/metadata/labels/snapshot.trigger-type");
         format!("{kind} {cause} {}", text(object, "/status/state"))
     };
-    server.all(Kind::FLINK_STATE_SNAPSHOT).iter().filter(|object| shown(object) == wanted).count()
+    server.all(Kind::FLINK_STATE_SNAPSHOT).into_iter().filter(|object| shown(object) == wanted).collect()
 }
 
 fn number_of_savepoints(world: &World) -> usize {

@@ -81,6 +81,13 @@ const BUGS_OF_SESSION_JOBS: [(Plant, &str, &str); 9] = [
     (Plant::EmptyStart, "session-job-rollback", "(b) job"),
 ];
 
+/// The same of snapshots.
+const BUGS_OF_SNAPSHOTS: [(Plant, &str, &str); 3] = [
+    (Plant::WrongPath, "snapshot-savepoint", "(j) FlinkStateSnapshot"),
+    (Plant::AlwaysDisposed, "snapshot-deleted-and-kept", "(k) the savepoint"),
+    (Plant::UnseenReference, "snapshot-of-history-that-another-needs", "(k) the savepoint"),
+];
+
 fn all_are_found(bugs: &[(Plant, &str, &str)]) {
     for (plant, name, what) in bugs.iter().copied() {
         assert_eq!(found(name, None), [""; 0], "{name} is fine without the bug");
@@ -96,6 +103,11 @@ fn bugs_are_found_in_runs_without_faults() {
 #[test]
 fn bugs_of_session_jobs_are_found_in_runs_without_faults() {
     all_are_found(&BUGS_OF_SESSION_JOBS);
+}
+
+#[test]
+fn bugs_of_snapshots_are_found_in_runs_without_faults() {
+    all_are_found(&BUGS_OF_SNAPSHOTS);
 }
 
 #[test]
@@ -131,7 +143,10 @@ fn every_bug_is_tried() {
             Plant::KeptFinalizer,
         ];
         assert!(
-            BUGS.iter().chain(&BUGS_OF_SESSION_JOBS).any(|(tried, _, _)| *tried == plant)
+            BUGS.iter()
+                .chain(&BUGS_OF_SESSION_JOBS)
+                .chain(&BUGS_OF_SNAPSHOTS)
+                .any(|(tried, _, _)| *tried == plant)
                 || with_faults.contains(&plant),
             "{plant}"
         );

@@ -2,6 +2,5 @@
 //! status, and has the effects executed. It knows the order of these steps and nothing of their reasons.
 
 mod reconciler;
-mod undecodable;
 
 pub use reconciler::SnapshotReconciler;

@@ -4,6 +4,7 @@
 //! API server (W-13 of the Java operator).
 
 mod kinds;
+mod references;
 mod store;
 mod wake;
 

@@ -33,6 +33,14 @@ pub struct Undecodable {
     pub error: DecodeError,
 }
 
+impl Undecodable {
+    /// Whether it is being deleted.
+    #[must_use]
+    pub fn is_terminating(&self) -> bool {
+        self.object.metadata.deletion_timestamp.is_some()
+    }
+}
+
 /// An object of a cache.
 #[derive(Debug)]
 pub enum Entry<T> {

@@ -1,3 +1,4 @@
+mod references;
 mod snapshots;
 
 use std::collections::BTreeMap;

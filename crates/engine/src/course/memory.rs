@@ -1,7 +1,7 @@
 //! What a reconciler remembers of each resource between passes. Losing it, as a restart does, costs a repeated call
 //! and nothing else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,8 +24,13 @@ pub struct Memory {
     pub begun: Option<Begun>,
     /// Time of the newest job exception that was told.
     pub exceptions_reported: Option<i64>,
+    /// Savepoints that were not disposed of, the resources that need them, and when that was read.
+    needed: BTreeMap<String, (String, Timestamp)>,
     failure: Option<Failure>,
 }
+
+/// How long it counts that something needs a savepoint without the caches knowing of it. Then it is read again.
+const NEEDED_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 #[derive(Clone, Debug)]
 struct Failure {
@@ -44,6 +49,26 @@ impl Memory {
         let failure = self.failure.as_ref()?;
         let waits = !failure.trying && failure.generation == generation && now < failure.retry_at;
         waits.then(|| failure.effect.clone())
+    }
+
+    /// A savepoint is needed by that resource.
+    pub fn is_needed(&mut self, path: String, by: String, now: Timestamp) {
+        self.needed.retain(|_, (_, at)| now.duration_since(*at) < NEEDED_FOR);
+        self.needed.insert(path, (by, now));
+    }
+
+    /// What needs a savepoint, as was read a while ago.
+    #[must_use]
+    pub fn needed_by(&self, path: &str, now: Timestamp) -> Option<&str> {
+        let (by, at) = self.needed.get(path)?;
+        (now.duration_since(*at) < NEEDED_FOR).then_some(by)
+    }
+
+    /// The savepoints that something needs, as was read a while ago.
+    pub fn needed_savepoints(&self, now: Timestamp) -> impl Iterator<Item = String> {
+        let still =
+            move |(_, (_, at)): &(&String, &(String, Timestamp))| now.duration_since(*at) < NEEDED_FOR;
+        self.needed.iter().filter(still).map(|(path, _)| path.clone())
     }
 
     /// How long the back-off still lasts.
@@ -132,6 +157,23 @@ mod tests {
         assert_eq!(memory.failure(1, later(6)).map(|failure| failure.attempts), Some(2));
         memory.succeeded();
         assert_eq!(memory.failure(1, later(6)), None);
+    }
+
+    #[test]
+    fn what_is_needed_is_read_again_after_ten_minutes() {
+        let start = Timestamp::from_second(1000).unwrap();
+        let later = |seconds| start.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        let mut memory = Memory::default();
+        memory.is_needed("a".to_owned(), "one".to_owned(), start);
+        memory.is_needed("b".to_owned(), "two".to_owned(), later(300));
+        for (seconds, expected) in [(599, vec!["a", "b"]), (600, vec!["b"]), (900, vec![])] {
+            assert_eq!(memory.needed_savepoints(later(seconds)).collect::<Vec<_>>(), expected, "{seconds}");
+        }
+        assert_eq!(memory.needed_by("a", later(599)), Some("one"));
+        assert_eq!(memory.needed_by("a", later(600)), None);
+        assert_eq!(memory.needed_by("c", start), None);
+        memory.is_needed("c".to_owned(), "one".to_owned(), later(901));
+        assert_eq!(memory.needed.len(), 1, "the others are forgotten");
     }
 
     #[test]

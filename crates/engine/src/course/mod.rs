@@ -160,6 +160,10 @@ impl Course {
         if performed.begun.is_some() {
             memory.begun = performed.begun;
         }
+        let is_needed = performed.needed_savepoint.is_some();
+        if let Some((path, by)) = performed.needed_savepoint {
+            memory.is_needed(path, by, self.engine.clock.now());
+        }
         let again = match performed.failure {
             None => {
                 if works {
@@ -175,7 +179,7 @@ impl Course {
         };
         let left = memory.back_off_left(generation, self.engine.clock.now());
         self.memories.put(&key, memory);
-        if again {
+        if again || is_needed {
             return Ok(Round::Again);
         }
         let wished = match decision.requeue {

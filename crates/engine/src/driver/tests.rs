@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use flink_client::{Endpoint, JarFile, RestRequest, RestResponse, Transport, TransportError};
-use flink_conf::FlinkConf;
+use flink_conf::{FlinkConf, OperatorDefaults};
 use jiff::Timestamp;
 use kube::core::ObjectMeta;
 use lifecycle::{Effect, FlinkCall, FlinkCluster, FlinkRequest, JobSubmission, PollPlan};
@@ -177,7 +177,7 @@ impl Bench {
             addresses: FlinkAddresses::ServiceDns,
             clock: clock.clone(),
         };
-        let engine = Engine::new(ways, Duration::from_secs(10)).unwrap();
+        let engine = Engine::new(ways, OperatorDefaults::default()).unwrap();
         let executor = Arc::clone(&engine.executor);
         let selection = Selection { ingresses: true, ..Selection::default() };
         let control = Arc::new(Control::new(engine, &[KIND], &selection, QueueConfig::default()));

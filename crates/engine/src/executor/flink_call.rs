@@ -9,8 +9,8 @@ use flink_client::{
 };
 use lifecycle::{Begun, FlinkCall, FlinkRequest, ParallelismBounds};
 
-use super::Executor;
 use super::error::{EffectError, EffectErrorKind};
+use super::{Done, Executor};
 use crate::resource::Resource;
 
 impl Executor {
@@ -19,16 +19,19 @@ impl Executor {
         &self,
         resource: &Resource,
         call: &FlinkCall,
-    ) -> Result<Option<Begun>, EffectError> {
+    ) -> Result<Done, EffectError> {
         let slot = self.slots.give_back();
-        let sent = self.send(call).await;
+        let sent = self.send(resource, call).await;
         drop(slot);
         let operation = call.request.operation();
         match sent {
-            Ok(id) => Ok(operation.map(|operation| Begun {
-                operation: operation.to_owned(),
-                id: id.unwrap_or_else(|| operation.to_owned()),
-                at: self.clock.now(),
+            Ok(Sent::Needed { path, by }) => Ok(Done::Needed { path, by }),
+            Ok(Sent::Taken { id }) => Ok(operation.map_or(Done::Plain, |operation| {
+                Done::Begun(Begun {
+                    operation: operation.to_owned(),
+                    id: id.unwrap_or_else(|| operation.to_owned()),
+                    at: self.clock.now(),
+                })
             })),
             Err(kind) if call.tolerate_failure => {
                 tracing::info!(
@@ -36,14 +39,13 @@ impl Executor {
                     name = %resource.key.name,
                     "{} failed and is not needed: {kind}", action(&call.request)
                 );
-                Ok(None)
+                Ok(Done::Plain)
             }
             Err(kind) => Err(kind.during(action(&call.request))),
         }
     }
 
-    /// Answers with the id of what has begun, where Flink has chosen it.
-    async fn send(&self, call: &FlinkCall) -> Result<Option<String>, EffectErrorKind> {
+    async fn send(&self, resource: &Resource, call: &FlinkCall) -> Result<Sent, EffectErrorKind> {
         let cluster = self.flink.cluster(&call.cluster, self.flink_time_limit)?;
         match &call.request {
             FlinkRequest::Cancel { job_id } => {
@@ -84,11 +86,23 @@ impl Executor {
                 cluster.update_resource_requirements(&job_id.parse()?, &requirements).await?;
             }
             FlinkRequest::DisposeSavepoint { path } => {
-                return Ok(Some(cluster.dispose_savepoint(path).await?.to_string()));
+                if let Some(by) = self.needed_by(resource, path).await? {
+                    return Ok(Sent::Needed { path: path.clone(), by });
+                }
+                let id = cluster.dispose_savepoint(path).await?;
+                return Ok(Sent::Taken { id: Some(id.to_string()) });
             }
         }
-        Ok(None)
+        Ok(Sent::Taken { id: None })
     }
+}
+
+/// What came of a call.
+enum Sent {
+    /// Flink has taken it. The id of what has begun, where Flink has chosen it.
+    Taken { id: Option<String> },
+    /// It was not made, because another resource needs these files.
+    Needed { path: String, by: String },
 }
 
 /// A repeat of an operation that has failed before under the same id is answered with a conflict: it began, and its

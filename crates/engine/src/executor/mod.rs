@@ -9,6 +9,7 @@ mod error;
 mod finalizer;
 mod flink_call;
 mod objects;
+mod references;
 mod secrets;
 mod submission;
 
@@ -39,6 +40,8 @@ pub struct Performed {
     pub submitted_job: Option<String>,
     /// The last operation that Flink has begun.
     pub begun: Option<Begun>,
+    /// A savepoint that was to be disposed of, and the resource that needs it.
+    pub needed_savepoint: Option<(String, String)>,
     /// The first failure; the effects after it were not tried, Events aside.
     pub failure: Option<Failure>,
 }
@@ -126,6 +129,7 @@ impl Executor {
                 Ok(Done::Created { attempt }) => performed.created_attempt = attempt,
                 Ok(Done::Submitted { job_id }) => performed.submitted_job = Some(job_id),
                 Ok(Done::Begun(begun)) => performed.begun = Some(begun),
+                Ok(Done::Needed { path, by }) => performed.needed_savepoint = Some((path, by)),
                 Err(error) => {
                     tracing::warn!(
                         namespace = %resource.key.namespace,
@@ -155,11 +159,7 @@ impl Executor {
             Effect::Scale(scale) => self.scale(&scale).await?,
             Effect::Delete(delete) => self.delete(&delete).await?,
             Effect::RemoveData(remove) => self.remove_data(&remove).await?,
-            Effect::Flink(call) => {
-                if let Some(begun) = self.call_flink(resource, &call).await? {
-                    return Ok(Done::Begun(begun));
-                }
-            }
+            Effect::Flink(call) => return self.call_flink(resource, &call).await,
             Effect::SubmitJob(submission) => {
                 self.submit_job(resource, &submission).await?;
                 return Ok(Done::Submitted { job_id: submission.job_id });
@@ -182,4 +182,9 @@ enum Done {
     },
     /// Flink has begun something whose result has to be asked for.
     Begun(Begun),
+    /// Files were not deleted, because another resource needs them.
+    Needed {
+        path: String,
+        by: String,
+    },
 }

@@ -664,6 +664,22 @@ async fn a_disposal_is_known_by_its_path_and_found_by_the_id_that_flink_chooses(
 }
 
 #[tokio::test]
+async fn what_another_resource_needs_is_not_disposed_of() {
+    for (name, needed) in [("other", true), ("app", false)] {
+        let bench = Bench::new();
+        bench.cluster.put(KIND, name, |object| {
+            object.data = json!({"spec": {"job": {"initialSavepointPath": "s3://b/one"}}});
+        });
+        bench.answers(202, json!({"request-id": TRIGGER}));
+        let performed = bench.perform(flink(dispose(), true)).await;
+        let by = ("s3://b/one".to_owned(), "FlinkDeployment other".to_owned());
+        assert_eq!(performed.needed_savepoint, needed.then_some(by));
+        assert_eq!(bench.flink.asked.lock().unwrap().len(), usize::from(!needed));
+        assert_eq!((performed.begun.is_some(), performed.failure), (!needed, None));
+    }
+}
+
+#[tokio::test]
 async fn what_did_not_begin_is_not_told() {
     let bench = Bench::new();
     bench.answers(202, json!({}));

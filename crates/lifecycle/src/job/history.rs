@@ -1,5 +1,6 @@
-//! How many snapshots are kept. What a user has asked for is never removed, nor is the newest one, nor one that the job
-//! may have to start from.
+//! How many snapshots are kept. The newest one always is, and whatever a job may have to start from. A FlinkStateSnapshot
+//! that a user has created, or that a nonce has, is never removed; a savepoint of the status is, as it stands there
+//! without its cause, unless something else refers to it.
 //!
 //! Upstream: `SnapshotObserver.cleanupSavepointHistory` and `getFlinkStateSnapshotsToCleanUp`.
 
@@ -16,6 +17,7 @@ use super::resource::{JobResource, JobResourceStatus};
 use crate::effect::{DeleteObject, Effect, FlinkCall, FlinkRequest, ObjectReference, Propagation};
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::{FlinkAnswer, OperationResult, Snapshot};
+use crate::snapshot::is_same;
 
 /// Checkpoints that Flink keeps; 1 by default.
 const RETAINED_CHECKPOINTS: Key =
@@ -48,7 +50,6 @@ impl<R: JobResource> Pass<'_, R> {
 
     fn delete_old(&mut self, kind: SnapshotType, most: usize, age: Option<Duration>) {
         let now = self.now();
-        let needed = self.upgrade_path();
         let mut known: Vec<&Snapshot> =
             self.own_snapshots(kind).filter(|it| !it.terminating && is_automatic(it.trigger_type)).collect();
         known.sort_by(|one, other| (one.created, &one.name).cmp(&(other.created, &other.name)));
@@ -60,7 +61,7 @@ impl<R: JobResource> Pass<'_, R> {
             let is_old = age.is_some_and(|age| snapshot.created.is_some_and(|at| is_older(at, age, now)));
             let kept = Some(&snapshot.uid) == newest.as_ref()
                 || !snapshot.state.is_final()
-                || snapshot.path.is_some() && snapshot.path == needed;
+                || snapshot.path.as_deref().is_some_and(|path| self.may_start_from(path));
             if left > 1 && !kept && (left > most || is_old) {
                 left -= 1;
                 old.push((snapshot.name.clone(), snapshot.uid.clone()));
@@ -78,10 +79,12 @@ impl<R: JobResource> Pass<'_, R> {
         }
     }
 
-    /// The path that the job starts from if it has to start again before its first checkpoint.
-    fn upgrade_path(&self) -> Option<String> {
-        let path = self.status.job_status().and_then(|job| job.upgrade_savepoint_path.as_deref());
-        names::real_savepoint_path(path).map(str::to_owned)
+    /// Whether the job may have to start from there: it has not made its first checkpoint since it did, or it is told to.
+    fn may_start_from(&self, path: &str) -> bool {
+        let upgrade = self.status.job_status().and_then(|job| job.upgrade_savepoint_path.as_deref());
+        let initial = self.wanted_job().and_then(|job| job.initial_savepoint_path.as_deref());
+        let known = names::real_savepoint_path(upgrade).into_iter().chain(initial);
+        known.into_iter().any(|known| is_same(known, path))
     }
 
     // ---- savepoints of the status -------------------------------------------------------------------------------
@@ -90,25 +93,28 @@ impl<R: JobResource> Pass<'_, R> {
     pub(crate) fn outdated_savepoint(&self) -> Option<String> {
         let history = self.savepoint_info().savepoint_history?;
         let of_resources = self.own_snapshots(SnapshotType::Savepoint);
-        let completed = of_resources.filter(|it| it.state == SnapshotState::Completed).count();
-        if history.is_empty() || history.len() == 1 && completed == 0 {
-            return None;
-        }
-        let most = self.settings.savepoint_history_max_count.saturating_sub(completed);
+        let completed: Vec<&Snapshot> =
+            of_resources.filter(|it| it.state == SnapshotState::Completed).collect();
+        let most = self.settings.savepoint_history_max_count.saturating_sub(completed.len());
         let now = self.now();
+        let taken = |entry: &Savepoint| entry.time_stamp.and_then(|at| Timestamp::from_millisecond(at).ok());
         let is_old = |entry: &Savepoint| {
-            let taken = entry.time_stamp.and_then(|at| Timestamp::from_millisecond(at).ok());
-            taken.is_some_and(|at| is_older(at, self.settings.savepoint_history_max_age, now))
+            taken(entry).is_some_and(|at| is_older(at, self.settings.savepoint_history_max_age, now))
         };
-        // The newest one stays, unless there are newer ones as resources.
-        let removable = if completed > 0 { history.len() } else { history.len() - 1 };
-        let needed = self.upgrade_path();
+        // The newest one stays, unless there is a newer one as a resource.
+        let newest = history.last()?;
+        let is_replaced = completed.iter().any(|it| it.created >= taken(newest));
+        let removable = if is_replaced { history.len() } else { history.len() - 1 };
         let over = history.len().saturating_sub(most);
-        let mut entries = history.iter().take(removable).enumerate();
-        let next = entries.find(|(index, entry)| {
-            (*index < over || is_old(entry)) && (needed.is_none() || entry.location != needed)
-        });
-        next.and_then(|(_, entry)| entry.location.clone())
+        let entries = history.iter().take(removable).enumerate();
+        let outdated = entries.filter(|(index, entry)| *index < over || is_old(entry));
+        let mut paths = outdated.filter_map(|(_, entry)| entry.location.as_ref());
+        paths.find(|path| self.is_free(path)).cloned()
+    }
+
+    /// Whether nothing needs a savepoint of the history any more.
+    fn is_free(&self, path: &String) -> bool {
+        !self.may_start_from(path) && !self.observed.savepoints_needed_by_others.contains(path)
     }
 
     fn shorten_history(&mut self) {

@@ -2,6 +2,11 @@
 
 use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, JobSpec, JobStatus};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::DynamicObject;
+use serde_json::Value;
+
 use super::deletion::owns_files;
 
 /// The path whose files go together with `resource` once it is deleted, if any.
@@ -11,30 +16,58 @@ pub fn path_to_dispose(resource: &FlinkStateSnapshot) -> Option<&str> {
     (owns_files(resource) && !path.is_empty()).then_some(path)
 }
 
-/// Whether a job may have to start from `path`, or lists it: what its resource is called, if so.
+/// Whether a job may have to start from `path`, or lists it: what its resource is called, if so. The resource of the uid
+/// `except` is the one that asks.
 #[must_use]
-pub fn deployment_needs(resource: &FlinkDeployment, path: &str) -> Option<String> {
+pub fn deployment_needs(resource: &FlinkDeployment, except: Option<&str>, path: &str) -> Option<String> {
     let status = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
-    let name = resource.metadata.name.as_deref().unwrap_or_default();
-    needs(resource.spec.job.as_ref(), status, path).then(|| format!("FlinkDeployment {name}"))
+    let is_other = is_other(&resource.metadata, except);
+    (is_other && needs(resource.spec.job.as_ref(), status, path)).then(|| named(resource))
 }
 
 /// The same for a job on a session cluster.
 #[must_use]
-pub fn session_job_needs(resource: &FlinkSessionJob, path: &str) -> Option<String> {
+pub fn session_job_needs(resource: &FlinkSessionJob, except: Option<&str>, path: &str) -> Option<String> {
     let status = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
-    let name = resource.metadata.name.as_deref().unwrap_or_default();
-    needs(resource.spec.job.as_ref(), status, path).then(|| format!("FlinkSessionJob {name}"))
+    let is_other = is_other(&resource.metadata, except);
+    (is_other && needs(resource.spec.job.as_ref(), status, path)).then(|| named(resource))
 }
 
-/// The same for another snapshot that stays.
+/// The same for a snapshot that stays, whether it was taken there or stands for one that was there before.
 #[must_use]
-pub fn snapshot_needs(resource: &FlinkStateSnapshot, except_uid: Option<&str>, path: &str) -> Option<String> {
+pub fn snapshot_needs(resource: &FlinkStateSnapshot, except: Option<&str>, path: &str) -> Option<String> {
     let meta = &resource.metadata;
-    let own = resource.status.as_ref().and_then(|status| status.path.as_deref());
-    let stays = meta.uid.as_deref() != except_uid && meta.deletion_timestamp.is_none();
-    let name = meta.name.as_deref().unwrap_or_default();
-    (stays && own.is_some_and(|own| is_same(own, path))).then(|| format!("FlinkStateSnapshot {name}"))
+    let taken = resource.status.as_ref().and_then(|status| status.path.as_deref());
+    let given = resource.spec.savepoint.as_ref().filter(|it| it.already_exists == Some(true));
+    let given = given.and_then(|savepoint| savepoint.path.as_deref());
+    let stays = is_other(meta, except) && meta.deletion_timestamp.is_none();
+    (stays && taken.into_iter().chain(given).any(|own| is_same(own, path))).then(|| named(resource))
+}
+
+/// The same for an object that cannot be decoded: it needs the path if it says it anywhere.
+#[must_use]
+pub fn undecodable_needs(object: &DynamicObject, except: Option<&str>, path: &str) -> Option<String> {
+    let kind = object.types.as_ref().map(|types| types.kind.as_str()).unwrap_or_default();
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    (is_other(&object.metadata, except) && names_path(&object.data, path)).then(|| format!("{kind} {name}"))
+}
+
+fn names_path(object: &Value, path: &str) -> bool {
+    match object {
+        Value::String(text) => is_same(text, path),
+        Value::Array(items) => items.iter().any(|item| names_path(item, path)),
+        Value::Object(fields) => fields.values().any(|field| names_path(field, path)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn is_other(metadata: &ObjectMeta, except: Option<&str>) -> bool {
+    except.is_none() || metadata.uid.as_deref() != except
+}
+
+/// How a resource is called towards its users.
+fn named<K: Resource<DynamicType = ()>>(resource: &K) -> String {
+    format!("{} {}", K::kind(&()), resource.meta().name.as_deref().unwrap_or_default())
 }
 
 fn needs(spec: Option<&JobSpec>, status: Option<&JobStatus>, path: &str) -> bool {
@@ -49,7 +82,7 @@ fn needs(spec: Option<&JobSpec>, status: Option<&JobStatus>, path: &str) -> bool
 }
 
 /// Whether two paths name the same place: `file:/a`, `file:///a` and `file:/a/` do.
-fn is_same(one: &str, other: &str) -> bool {
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 

@@ -1,5 +1,6 @@
 //! Which snapshots are kept, and which go.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use api::{Savepoint, SavepointInfo, SnapshotState as State, SnapshotTriggerType as Cause, SnapshotType};
@@ -362,6 +363,35 @@ fn a_savepoint_that_the_job_may_have_to_start_from_is_not_disposed_of() {
     assert_eq!(disposes(&needs_a(with_history(&[AN_HOUR], &[("a", 90), ("b", 80)]))), None);
     let three = [("a", 90), ("b", 80), ("c", 70)];
     assert_eq!(disposes(&needs_a(with_history(&[AN_HOUR], &three))).as_deref(), Some("b"));
+}
+
+#[test]
+fn a_savepoint_that_the_job_is_told_to_start_from_is_not_disposed_of() {
+    let mut world = with_history(&[AN_HOUR], &[("a", 90), ("b", 80), ("c", 70)]);
+    let job = world.resource.spec.job.as_mut().unwrap();
+    job.initial_savepoint_path = Some("file:/sp/a/".to_owned());
+    assert_eq!(disposes(&world).as_deref(), Some("b"));
+}
+
+#[test]
+fn a_savepoint_that_something_else_needs_is_not_disposed_of() {
+    let mut world = with_history(&[THREE], &[("a", 5), ("b", 4), ("c", 3), ("d", 2), ("e", 1)]);
+    world.observed.savepoints_needed_by_others = BTreeSet::from([path("a")]);
+    assert_eq!(disposes(&world).as_deref(), Some("b"));
+    world.observed.savepoints_needed_by_others.insert(path("b"));
+    assert_eq!(disposes(&world), None);
+    world.observed.savepoints_needed_by_others.clear();
+    assert_eq!(disposes(&world).as_deref(), Some("a"));
+}
+
+#[test]
+fn the_newest_savepoint_of_the_status_stays_when_all_resources_are_older() {
+    for (minutes, gone) in [(0, Some("a")), (10, Some("a")), (11, None), (90, None)] {
+        let mut world =
+            with_history(&[("kubernetes.operator.savepoint.history.max.count", "1")], &[("a", 10)]);
+        world.observed.snapshots = vec![periodic(&world, "x", minutes)];
+        assert_eq!(disposes(&world).as_deref(), gone, "{minutes}");
+    }
 }
 
 #[test]

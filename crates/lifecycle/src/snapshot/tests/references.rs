@@ -33,7 +33,7 @@ fn needs(job: &Value, status: &Value) -> [Option<String>; 2] {
     deployment.status = serde_json::from_value(status.clone()).unwrap();
     let mut session_job = FlinkSessionJob::new("job", serde_json::from_value(spec).unwrap());
     session_job.status = serde_json::from_value(status).unwrap();
-    [deployment_needs(&deployment, PATH), session_job_needs(&session_job, PATH)]
+    [deployment_needs(&deployment, None, PATH), session_job_needs(&session_job, None, PATH)]
 }
 
 #[test]
@@ -60,7 +60,26 @@ fn a_job_needs_what_it_may_start_from_and_what_it_lists() {
 #[test]
 fn a_resource_without_job_and_status_needs_nothing() {
     let deployment = FlinkDeployment::new("app", serde_json::from_value(json!({})).unwrap());
-    assert_eq!(deployment_needs(&deployment, PATH), None);
+    assert_eq!(deployment_needs(&deployment, None, PATH), None);
+}
+
+#[test]
+fn what_a_resource_says_itself_does_not_count() {
+    let spec = json!({"job": {"initialSavepointPath": PATH}});
+    let mut deployment = FlinkDeployment::new("app", serde_json::from_value(spec.clone()).unwrap());
+    let mut session_job = FlinkSessionJob::new("job", serde_json::from_value(spec).unwrap());
+    for (uid, except, needed) in [
+        (Some("one"), Some("one"), false),
+        (Some("one"), Some("two"), true),
+        (Some("one"), None, true),
+        (None, Some("one"), true),
+        (None, None, true),
+    ] {
+        deployment.metadata.uid = uid.map(str::to_owned);
+        session_job.metadata.uid = uid.map(str::to_owned);
+        assert_eq!(deployment_needs(&deployment, except, PATH).is_some(), needed, "{uid:?} {except:?}");
+        assert_eq!(session_job_needs(&session_job, except, PATH).is_some(), needed, "{uid:?} {except:?}");
+    }
 }
 
 #[test]
@@ -73,6 +92,10 @@ fn another_snapshot_of_the_same_files_needs_them_unless_it_goes_as_well() {
     assert_eq!(snapshot_needs(&other, Some("uid-2"), "file:///sp/two"), None);
     other.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
     assert_eq!(snapshot_needs(&other, Some("uid-2"), PATH), None);
+    let given = World::new(with_savepoint(&json!({"alreadyExists": true, "path": "file:/sp/one"}))).resource;
+    assert_eq!(snapshot_needs(&given, Some("uid-2"), PATH), needed, "nobody has looked at it yet");
+    let wished = World::new(with_savepoint(&json!({"path": "file:/sp/one"}))).resource;
+    assert_eq!(snapshot_needs(&wished, Some("uid-2"), PATH), None, "it is where one will be");
     let pending = World::pending(savepoint()).resource;
     assert_eq!(snapshot_needs(&pending, Some("uid-2"), PATH), None);
 }
