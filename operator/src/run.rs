@@ -12,6 +12,7 @@ use engine::flink::{FlinkAddresses, ServiceProxyTransport};
 use engine::kubernetes::{ConnectOptions, Kubernetes};
 use engine::ports::{Kind, SystemClock};
 use engine::queue::QueueConfig;
+use engine::zookeeper::ZooKeeperClient;
 use engine::{Engine, Ways};
 use flink_client::{HttpOptions, HttpTransport, Transport};
 use flink_conf::OperatorDefaults;
@@ -57,6 +58,7 @@ async fn operate(arguments: &Arguments, configuration: Configuration) -> anyhow:
         transport: transport(arguments, &addresses, &kubernetes)?,
         api: Arc::new(kubernetes),
         artifacts: Arc::clone(&artifacts) as _,
+        zookeeper: Arc::new(ZooKeeperClient),
         addresses,
         clock: SystemClock::new(),
     };

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use engine::caches::Caches;
 use engine::events::EventRecorder;
-use engine::executor::Executor;
+use engine::executor::{Executor, Remotes};
 use engine::flink::{Flink, FlinkAddresses, ServiceProxyTransport};
 use engine::kubernetes::{ConnectOptions, Kubernetes};
 use engine::ports::{
-    ApiError, DeleteOptions, Kind, KubernetesApi, NoArtifacts, ObjectKey, Propagation, Scope, SystemClock,
-    WatchEvent,
+    ApiError, DeleteOptions, Kind, KubernetesApi, NoArtifacts, NoZooKeeper, ObjectKey, Propagation, Scope,
+    SystemClock, WatchEvent,
 };
 use engine::resource::Resource;
 use engine::status::StatusWriter;
@@ -222,12 +222,13 @@ async fn effects(bench: &mut Bench) -> Result<(), Failure> {
     let caches = Arc::new(Caches::default());
     let events = Arc::new(EventRecorder::new(Arc::new(api.clone()), SystemClock::new()));
     let transport = Arc::new(ServiceProxyTransport::new(api.client()));
-    let flink = Flink::new(transport, FlinkAddresses::ServiceProxy);
-    let time = Duration::from_secs(10);
-    let artifacts = Arc::new(NoArtifacts);
-    let clock = SystemClock::new();
-    let executor =
-        Executor::new(Arc::new(api.clone()), caches.clone(), events, flink, artifacts, clock, time);
+    let remotes = Remotes {
+        flink: Flink::new(transport, FlinkAddresses::ServiceProxy),
+        flink_time_limit: Duration::from_secs(10),
+        artifacts: Arc::new(NoArtifacts),
+        zookeeper: Arc::new(NoZooKeeper),
+    };
+    let executor = Executor::new(Arc::new(api.clone()), caches.clone(), events, SystemClock::new(), remotes);
     let stored = api.get(FLINK, &bench.key("flink")).await?.ok_or("the FlinkDeployment is gone")?;
     caches.wrote(&stored);
     let resource = Resource::new(FLINK, &stored.metadata);

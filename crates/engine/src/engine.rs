@@ -8,12 +8,12 @@ use flink_conf::{OperatorDefaults, OperatorSettings};
 use crate::caches::Caches;
 use crate::defaults::Defaults;
 use crate::events::EventRecorder;
-use crate::executor::Executor;
+use crate::executor::{Executor, Remotes};
 use crate::flink::{Flink, FlinkAddresses, MeteredTransport};
 use crate::kubernetes::MeteredKubernetes;
 use crate::metrics::{Metrics, MetricsError};
 use crate::poller::Poller;
-use crate::ports::{Artifacts, Clock, KubernetesApi};
+use crate::ports::{Artifacts, Clock, KubernetesApi, ZooKeeper};
 use crate::status::StatusWriter;
 
 /// What reconcilers are built from. Everything in it is shared.
@@ -47,6 +47,8 @@ pub struct Ways {
     pub transport: Arc<dyn Transport>,
     /// To where jars are kept.
     pub artifacts: Arc<dyn Artifacts>,
+    /// To what Flink keeps in `ZooKeeper`.
+    pub zookeeper: Arc<dyn ZooKeeper>,
     /// Where Flink clusters are.
     pub addresses: FlinkAddresses,
     /// To the time.
@@ -58,7 +60,7 @@ impl Engine {
     /// `kubernetes.operator.flink.client.timeout` of `defaults`; polls have that of their plan.
     pub fn new(ways: Ways, defaults: OperatorDefaults) -> Result<Self, MetricsError> {
         let flink_time_limit = OperatorSettings::of_operator(&defaults).flink_client_timeout;
-        let Ways { api, transport, artifacts, addresses, clock } = ways;
+        let Ways { api, transport, artifacts, zookeeper, addresses, clock } = ways;
         let metrics = Arc::new(Metrics::new()?);
         let api: Arc<dyn KubernetesApi> =
             Arc::new(MeteredKubernetes::new(api, Arc::clone(&clock), Arc::clone(&metrics)));
@@ -70,10 +72,8 @@ impl Engine {
             Arc::clone(&api),
             Arc::clone(&caches),
             Arc::clone(&events),
-            flink.clone(),
-            artifacts,
             Arc::clone(&clock),
-            flink_time_limit,
+            Remotes { flink: flink.clone(), flink_time_limit, artifacts, zookeeper },
         );
         let status = StatusWriter::new(Arc::clone(&api), Arc::clone(&caches));
         let poller = Poller::new(flink, Arc::clone(&clock));

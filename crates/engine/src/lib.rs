@@ -1,6 +1,6 @@
 //! The only room with side effects: watches and caches, scheduling, Flink polls, execution, status, Events, metrics.
 //!
-//! * [`ports`] are the ways out: [`ports::KubernetesApi`], [`ports::Clock`], [`ports::Artifacts`], and
+//! * [`ports`] are the ways out: [`ports::KubernetesApi`], [`ports::Clock`], [`ports::Artifacts`], [`ports::ZooKeeper`] and
 //!   [`flink_client::Transport`] for Flink.
 //!   The real ones are [`kubernetes::Kubernetes`], [`ports::SystemClock`], and [`flink_client::HttpTransport`] or
 //!   [`flink::ServiceProxyTransport`]. A simulation replaces exactly these.
@@ -14,14 +14,15 @@
 //! # use std::sync::Arc;
 //! # use engine::{Engine, Ways, control::{Control, Reconciler, Selection}, driver::{Driver, DriverConfig}};
 //! # use engine::{flink::{FlinkAddresses, ServiceProxyTransport}, kubernetes::{ConnectOptions, Kubernetes}};
-//! # use engine::{ports::{NoArtifacts, SystemClock}, queue::QueueConfig};
+//! # use engine::{ports::{NoArtifacts, NoZooKeeper, SystemClock}, queue::QueueConfig};
 //! # use flink_conf::OperatorDefaults;
 //! # async fn operator(make: impl Fn(Engine) -> Arc<dyn Reconciler>) -> Result<(), Box<dyn std::error::Error>> {
 //! let kubernetes = Kubernetes::connect(&ConnectOptions::new("0.1.0")).await?;
 //! let transport = Arc::new(ServiceProxyTransport::new(kubernetes.client()));
 //! let addresses = FlinkAddresses::ServiceProxy;
-//! let artifacts = Arc::new(NoArtifacts);
-//! let ways = Ways { api: Arc::new(kubernetes), transport, artifacts, addresses, clock: SystemClock::new() };
+//! let (artifacts, zookeeper) = (Arc::new(NoArtifacts), Arc::new(NoZooKeeper));
+//! let ways =
+//!     Ways { api: Arc::new(kubernetes), transport, artifacts, zookeeper, addresses, clock: SystemClock::new() };
 //! let engine = Engine::new(ways, OperatorDefaults::default())?;
 //! let reconciler = make(engine.clone());
 //! let kinds = [reconciler.kind()];
@@ -65,6 +66,7 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod undecodable;
+pub mod zookeeper;
 
 pub use defaults::Defaults;
 pub use engine::{Engine, Ways};

@@ -38,6 +38,8 @@ pub enum Effect {
     Delete(DeleteObject),
     /// Take keys out of a ConfigMap's `data`. Absent, or there with another uid, counts as done.
     RemoveData(RemoveData),
+    /// Delete a node in `ZooKeeper` and all below it. Absent counts as done.
+    DeleteNodes(ZooKeeperNodes),
     /// Ask Flink to do something.
     Flink(FlinkCall),
     /// Run a job on a session cluster. Flink refuses the id of a job that it has seen before, so that a repeat starts no
@@ -166,6 +168,23 @@ pub struct RemoveData {
     pub resource_version: Option<String>,
     /// Keys of `data`.
     pub keys: Vec<String>,
+}
+
+/// Nodes in `ZooKeeper`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZooKeeperNodes {
+    /// `high-availability.zookeeper.quorum`: `host:port`, separated by commas.
+    pub servers: String,
+    /// The path of the topmost one.
+    pub path: String,
+}
+
+impl ZooKeeperNodes {
+    /// What deleting them is called when it fails.
+    #[must_use]
+    pub fn deletion(&self) -> String {
+        format!("delete node {} in ZooKeeper at {}", self.path, self.servers)
+    }
 }
 
 /// A change in place.

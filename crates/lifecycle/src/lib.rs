@@ -20,7 +20,7 @@ pub use decision::{Decision, PollPlan, Question, Requeue};
 pub use deployment::{Context, Reads, decide, reads};
 pub use effect::{
     Begun, ChangeObject, DeleteObject, Effect, FlinkCall, FlinkCluster, FlinkRequest, JobSubmission,
-    ObjectReference, ParallelismBounds, Propagation, RemoveData, ScaleObject,
+    ObjectReference, ParallelismBounds, Propagation, RemoveData, ScaleObject, ZooKeeperNodes,
 };
 pub use event::{Component, EventMode, EventRecord, EventType, Reason};
 pub use observed::Observed;

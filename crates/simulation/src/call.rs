@@ -27,6 +27,8 @@ pub enum CallKind {
     Flink(flink_client::Call),
     /// Fetch a jar.
     Fetch,
+    /// Delete nodes in `ZooKeeper`.
+    DeleteNodes,
 }
 
 impl CallKind {
@@ -35,7 +37,12 @@ impl CallKind {
     pub fn is_write(self) -> bool {
         match self {
             Self::Get(_) | Self::List(_) | Self::Fetch => false,
-            Self::Create(_) | Self::Apply(_) | Self::Status(_) | Self::Patch(_) | Self::Delete(_) => true,
+            Self::Create(_)
+            | Self::Apply(_)
+            | Self::Status(_)
+            | Self::Patch(_)
+            | Self::Delete(_)
+            | Self::DeleteNodes => true,
             Self::Flink(call) => call.changes_the_cluster(),
         }
     }
@@ -57,6 +64,7 @@ impl CallKind {
             Self::Delete(_) => "delete",
             Self::Flink(call) => call.name(),
             Self::Fetch => "fetch",
+            Self::DeleteNodes => "delete-nodes",
         }
     }
 }
@@ -78,6 +86,13 @@ pub struct CallRecord {
     pub fault: Option<Fault>,
     /// What came back; empty when nothing did.
     pub outcome: String,
+}
+
+impl CallRecord {
+    /// What was done; empty when it was not.
+    pub(crate) fn succeeded(&self) -> String {
+        if self.outcome == "ok" { format!("{} {}", self.kind.verb(), self.text) } else { String::new() }
+    }
 }
 
 impl std::fmt::Display for CallRecord {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use engine::ports::{
     ApiError, Artifact, ArtifactError, ArtifactRequest, Artifacts, DeleteOptions, Kind, KubernetesApi,
-    NoArtifacts, ObjectKey, Scope, WatchEvent,
+    NoArtifacts, ObjectKey, Scope, WatchEvent, ZooKeeper, ZooKeeperError,
 };
 use flink_client::{Endpoint, JarFile, RestRequest, RestResponse, Transport, TransportError};
 use futures::StreamExt;
@@ -281,6 +281,29 @@ impl Artifacts for Gate {
 
     fn empty_jar(&self) -> JarFile {
         NoArtifacts.empty_jar()
+    }
+}
+
+/// Nodes are not kept; that they are to be deleted is a call as any other.
+#[async_trait]
+impl ZooKeeper for Gate {
+    async fn delete_all(&self, _: &str, path: &str) -> Result<(), ZooKeeperError> {
+        let (index, _, verdict) = self.enter(CallKind::DeleteNodes, path.to_owned()).await;
+        let answer = match verdict {
+            Verdict::Perform { crash: true } => {
+                self.stage.leave(index, "nobody is there to hear".to_owned());
+                self.stage.crash(self.operator);
+                pending().await
+            }
+            Verdict::Perform { crash: false } => Ok(()),
+            Verdict::Lose => {
+                self.stage.pass(LIMIT);
+                Err("it took too long")
+            }
+            Verdict::Refuse => Err("connection reset"),
+        };
+        self.stage.leave(index, answer.map_or_else(str::to_owned, |()| "ok".to_owned()));
+        answer.map_err(|message| ZooKeeperError(message.to_owned()))
     }
 }
 

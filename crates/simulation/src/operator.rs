@@ -57,10 +57,11 @@ impl Operator {
         let gate = Gate::new(stage.clone(), number);
         let api: Arc<dyn KubernetesApi> = planted::api(plant, Arc::new(gate.clone()));
         let artifacts = Arc::new(gate.clone());
+        let zookeeper = Arc::new(gate.clone());
         let transport: Arc<dyn Transport> = planted::transport(plant, Arc::new(gate), &stage.world);
         let clock = Arc::new(stage.clock.clone());
         let addresses = FlinkAddresses::ServiceDns;
-        let ways = Ways { api: Arc::clone(&api), transport, artifacts, addresses, clock };
+        let ways = Ways { api: Arc::clone(&api), transport, artifacts, zookeeper, addresses, clock };
         let mut conf = FlinkConf::new();
         for (key, value) in configuration {
             conf.set(key.clone(), value.clone());

@@ -284,6 +284,9 @@ pub struct Condition {
     /// The newest call of the operator contains this text.
     #[serde(default)]
     pub call: Option<String>,
+    /// Calls that the operator has made with success, such as `delete-nodes /flink/app`.
+    #[serde(default)]
+    pub called: Vec<String>,
     /// Texts that messages of Events contain.
     #[serde(default)]
     pub events: Vec<String>,

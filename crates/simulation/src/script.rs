@@ -284,6 +284,7 @@ impl Script {
             starts,
             restored,
             call,
+            called,
             events,
             conditions,
             untouched,
@@ -317,6 +318,7 @@ impl Script {
             && live_jobs.is_none_or(|wanted| world.live_jobs().len() == wanted)
             && starts.is_none_or(|wanted| operator_starts(world) >= wanted)
             && is(restored, &|| world.runs().last().is_some_and(|run| run.restored.is_some()))
+            && called.iter().all(|wanted| calls.iter().any(|call| &call.succeeded() == wanted))
             && events.iter().all(|wanted| {
                 let tells = |event: &Arc<Value>| {
                     let message = event.pointer("/message").and_then(Value::as_str);
@@ -363,7 +365,11 @@ impl Script {
             | CallKind::Status(kind)
             | CallKind::Patch(kind)
             | CallKind::Delete(kind) => ours(kind),
-            CallKind::Get(_) | CallKind::List(_) | CallKind::Flink(_) | CallKind::Fetch => false,
+            CallKind::Get(_)
+            | CallKind::List(_)
+            | CallKind::Flink(_)
+            | CallKind::Fetch
+            | CallKind::DeleteNodes => false,
         })
     }
 

@@ -209,6 +209,7 @@ fn needs_ground(effect: &Effect) -> bool {
         | Effect::Scale(_)
         | Effect::Delete(_)
         | Effect::RemoveData(_)
+        | Effect::DeleteNodes(_)
         | Effect::Flink(_)
         | Effect::SubmitJob(_) => true,
     }

@@ -18,7 +18,8 @@ use crate::engine::{Engine, Ways};
 use crate::executor::Executor;
 use crate::flink::FlinkAddresses;
 use crate::ports::{
-    Artifact, ArtifactError, ArtifactRequest, Artifacts, Clock, Kind, NoArtifacts, ObjectKey, WatchEvent,
+    Artifact, ArtifactError, ArtifactRequest, Artifacts, Clock, Kind, NoArtifacts, NoZooKeeper, ObjectKey,
+    WatchEvent,
 };
 use crate::queue::{Outcome, QueueConfig};
 use crate::resource::Resource;
@@ -172,6 +173,7 @@ impl Bench {
         let clock = Arc::new(TokioClock(Instant::now()));
         let ways = Ways {
             artifacts: Arc::new(Endless),
+            zookeeper: Arc::new(NoZooKeeper),
             api: cluster.clone(),
             transport,
             addresses: FlinkAddresses::ServiceDns,

@@ -4,7 +4,7 @@ use flink_client::{EndpointError, FlinkError, IdentifierError};
 use thiserror::Error;
 
 use super::Failure;
-use crate::ports::{ApiError, ArtifactError, ErrorClass};
+use crate::ports::{ApiError, ArtifactError, ErrorClass, ZooKeeperError};
 
 /// An effect that failed.
 #[derive(Debug, Error)]
@@ -75,6 +75,9 @@ pub enum EffectErrorKind {
         /// Its name.
         name: String,
     },
+    /// `ZooKeeper`.
+    #[error("{0}")]
+    ZooKeeper(#[from] ZooKeeperError),
     /// The cluster has no address.
     #[error("the cluster's address is unusable: {0}")]
     Address(#[from] EndpointError),
@@ -92,7 +95,7 @@ impl EffectErrorKind {
                 flink_client::ErrorClass::TellUser => ErrorClass::TellUser,
             },
             Self::Artifact(error) if error.needs_user => ErrorClass::TellUser,
-            Self::Terminating | Self::Artifact(_) => ErrorClass::Retry,
+            Self::Terminating | Self::Artifact(_) | Self::ZooKeeper(_) => ErrorClass::Retry,
             Self::ResourceGone | Self::ResourceChanged | Self::Replaced => ErrorClass::LookAgain,
             Self::Foreign { .. }
             | Self::UnknownKind { .. }
@@ -115,6 +118,7 @@ impl EffectErrorKind {
             | Self::Flink(_)
             | Self::Foreign { .. }
             | Self::Terminating
+            | Self::ZooKeeper(_)
             | Self::UnknownKind { .. }
             | Self::Identifier(_)
             | Self::Choice { .. }

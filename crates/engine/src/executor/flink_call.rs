@@ -46,7 +46,7 @@ impl Executor {
     }
 
     async fn send(&self, resource: &Resource, call: &FlinkCall) -> Result<Sent, EffectErrorKind> {
-        let cluster = self.flink.cluster(&call.cluster, self.flink_time_limit)?;
+        let cluster = self.remotes.flink.cluster(&call.cluster, self.remotes.flink_time_limit)?;
         match &call.request {
             FlinkRequest::Cancel { job_id } => {
                 let job = job_id.parse::<JobId>()?;

@@ -25,7 +25,7 @@ use crate::caches::Caches;
 use crate::events::EventRecorder;
 use crate::flink::Flink;
 use crate::interruptions::Interruptions;
-use crate::ports::{Artifacts, Clock, KubernetesApi};
+use crate::ports::{Artifacts, Clock, KubernetesApi, ZooKeeper};
 use crate::resource::Resource;
 use crate::slots::Slots;
 
@@ -61,40 +61,45 @@ pub struct Failure {
     pub operation: Option<String>,
 }
 
+/// What effects reach besides the API server.
+pub struct Remotes {
+    /// Flink clusters.
+    pub flink: Flink,
+    /// For each call to Flink (`kubernetes.operator.flink.client.timeout`).
+    pub flink_time_limit: Duration,
+    /// Jars.
+    pub artifacts: Arc<dyn Artifacts>,
+    /// What Flink keeps in `ZooKeeper`.
+    pub zookeeper: Arc<dyn ZooKeeper>,
+}
+
 /// Performs effects.
 pub struct Executor {
     api: Arc<dyn KubernetesApi>,
     caches: Arc<Caches>,
     events: Arc<EventRecorder>,
-    flink: Flink,
-    artifacts: Arc<dyn Artifacts>,
     clock: Arc<dyn Clock>,
-    flink_time_limit: Duration,
+    remotes: Remotes,
     slots: Arc<Slots>,
     interruptions: Interruptions,
 }
 
 impl Executor {
-    /// An executor that keeps these caches up to date. `flink_time_limit` is for each call to Flink
-    /// (`kubernetes.operator.flink.client.timeout`).
+    /// An executor that keeps these caches up to date.
     #[must_use]
     pub fn new(
         api: Arc<dyn KubernetesApi>,
         caches: Arc<Caches>,
         events: Arc<EventRecorder>,
-        flink: Flink,
-        artifacts: Arc<dyn Artifacts>,
         clock: Arc<dyn Clock>,
-        flink_time_limit: Duration,
+        remotes: Remotes,
     ) -> Self {
         Self {
             api,
             caches,
             events,
-            flink,
-            artifacts,
             clock,
-            flink_time_limit,
+            remotes,
             slots: Arc::default(),
             interruptions: Interruptions::default(),
         }
@@ -159,6 +164,7 @@ impl Executor {
             Effect::Scale(scale) => self.scale(&scale).await?,
             Effect::Delete(delete) => self.delete(&delete).await?,
             Effect::RemoveData(remove) => self.remove_data(&remove).await?,
+            Effect::DeleteNodes(nodes) => self.delete_nodes(&nodes).await?,
             Effect::Flink(call) => return self.call_flink(resource, &call).await,
             Effect::SubmitJob(submission) => {
                 self.submit_job(resource, &submission).await?;

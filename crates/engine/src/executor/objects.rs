@@ -1,7 +1,7 @@
 //! Apply, scale and delete single objects.
 
 use kube::core::DynamicObject;
-use lifecycle::{ChangeObject, DeleteObject, ObjectReference, RemoveData, ScaleObject};
+use lifecycle::{ChangeObject, DeleteObject, ObjectReference, RemoveData, ScaleObject, ZooKeeperNodes};
 use serde_json::{Map, Value, json};
 
 use super::Executor;
@@ -28,6 +28,14 @@ fn key_of(reference: &ObjectReference) -> ObjectKey {
 }
 
 impl Executor {
+    /// Deletes nodes in ZooKeeper.
+    pub(super) async fn delete_nodes(&self, nodes: &ZooKeeperNodes) -> Result<(), EffectError> {
+        let slot = self.slots.give_back();
+        let deleted = self.remotes.zookeeper.delete_all(&nodes.servers, &nodes.path).await;
+        drop(slot);
+        deleted.map_err(|error| EffectErrorKind::ZooKeeper(error).during(nodes.deletion()))
+    }
+
     /// Server-side apply of one object.
     pub(super) async fn apply(&self, object: &DynamicObject) -> Result<(), EffectError> {
         let types = object.types.clone().unwrap_or_default();

@@ -40,13 +40,17 @@ impl Executor {
 
     async fn fetch(&self, resource: &Resource, submission: &JobSubmission) -> Result<Artifact, EffectError> {
         let Some(uri) = submission.jar_uri.clone() else {
-            return Ok(Artifact { jar: self.artifacts.empty_jar(), keep: None });
+            return Ok(Artifact { jar: self.remotes.artifacts.empty_jar(), keep: None });
         };
         let action = || format!("fetch the jar {}", without_query(&uri));
         let configuration = self.with_secret(resource, &submission.configuration).await;
         let configuration = configuration.map_err(|kind| kind.during(action()))?;
         let request = ArtifactRequest { uri: uri.clone(), configuration };
-        self.artifacts.fetch(&request).await.map_err(|error| EffectErrorKind::from(error).during(action()))
+        self.remotes
+            .artifacts
+            .fetch(&request)
+            .await
+            .map_err(|error| EffectErrorKind::from(error).during(action()))
     }
 
     /// The entries of the Secret that the configuration names, over it.
@@ -71,7 +75,7 @@ impl Executor {
         jar: &Artifact,
     ) -> Result<(), EffectError> {
         let during = |what: &str| format!("{what} job {}", submission.job_id);
-        let cluster = self.flink.cluster(&submission.cluster, submission.time_limit);
+        let cluster = self.remotes.flink.cluster(&submission.cluster, submission.time_limit);
         let cluster = cluster.map_err(|error| EffectErrorKind::from(error).during(during("submit")))?;
         let uploaded = cluster.upload_jar(&jar.jar).await;
         let jar_id =

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::core::DynamicObject;
 use lifecycle::{
     ChangeObject, Component, DeleteObject, EventRecord, FlinkCall, FlinkCluster, FlinkRequest, JobSubmission,
-    ObjectReference, ParallelismBounds, Propagation, Reason, RemoveData, ScaleObject,
+    ObjectReference, ParallelismBounds, Propagation, Reason, RemoveData, ScaleObject, ZooKeeperNodes,
 };
 use resources::{ATTEMPT_ANNOTATION, ClusterObjects};
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::executor::error::EffectErrorKind;
 use crate::flink::FlinkAddresses;
 use crate::ports::{
     ApiError, Artifact, ArtifactError, ArtifactRequest, Artifacts, Kind, NoArtifacts, ObjectKey, WatchEvent,
+    ZooKeeperError,
 };
 use crate::testing::{Cluster, TestClock};
 
@@ -38,10 +39,29 @@ impl Transport for Answers {
     }
 }
 
+/// Nodes in ZooKeeper that were deleted; while `refuses` holds something, none is.
+#[derive(Default)]
+struct Nodes {
+    deleted: Mutex<Vec<(String, String)>>,
+    refuses: Mutex<Option<String>>,
+}
+
+#[async_trait]
+impl ZooKeeper for Nodes {
+    async fn delete_all(&self, servers: &str, path: &str) -> Result<(), ZooKeeperError> {
+        if let Some(refusal) = self.refuses.lock().unwrap().clone() {
+            return Err(ZooKeeperError(refusal));
+        }
+        self.deleted.lock().unwrap().push((servers.to_owned(), path.to_owned()));
+        Ok(())
+    }
+}
+
 struct Bench {
     cluster: Arc<Cluster>,
     caches: Arc<Caches>,
     flink: Arc<Answers>,
+    zookeeper: Arc<Nodes>,
     clock: Arc<TestClock>,
     executor: Executor,
     resource: Resource,
@@ -62,20 +82,18 @@ impl Bench {
         let clock = Arc::new(TestClock::default());
         let events = Arc::new(EventRecorder::new(cluster.clone(), Arc::new(TestClock::default())));
         let addresses = FlinkAddresses::ServiceDns;
-        let time_limit = Duration::from_secs(10);
-        let executor = Executor::new(
-            cluster.clone(),
-            caches.clone(),
-            events,
-            Flink::new(flink.clone(), addresses),
+        let zookeeper = Arc::new(Nodes::default());
+        let remotes = Remotes {
+            flink: Flink::new(flink.clone(), addresses),
+            flink_time_limit: Duration::from_secs(10),
             artifacts,
-            clock.clone(),
-            time_limit,
-        );
+            zookeeper: zookeeper.clone(),
+        };
+        let executor = Executor::new(cluster.clone(), caches.clone(), events, clock.clone(), remotes);
         let object = cluster.put(KIND, "app", |_| {});
         caches.apply(KIND, None, WatchEvent::Applied(object.clone()));
         let resource = Resource::new(KIND, &object.metadata);
-        Self { cluster, caches, flink, clock, executor, resource }
+        Self { cluster, caches, flink, zookeeper, clock, executor, resource }
     }
 
     /// The status of the resource says that this attempt is under way.
@@ -853,4 +871,18 @@ async fn a_sql_job_is_a_runner_whose_argument_is_the_script() {
         asked[1].1,
         json!({"programArgsList": [script], "parallelism": 2, "jobId": JOB, "claimMode": "NO_CLAIM"})
     );
+}
+
+#[tokio::test]
+async fn nodes_in_zookeeper_are_deleted_or_it_is_told_why_not() {
+    let bench = Bench::new();
+    let nodes = ZooKeeperNodes { servers: "zk:2181".to_owned(), path: "/flink/app".to_owned() };
+    *bench.zookeeper.refuses.lock().unwrap() = Some("not authorized".to_owned());
+    let failure = bench.fails(Effect::DeleteNodes(nodes.clone())).await;
+    assert_eq!((failure.action, failure.message), (nodes.deletion(), "not authorized".to_owned()));
+    assert!(!failure.look_again && !failure.needs_user);
+    *bench.zookeeper.refuses.lock().unwrap() = None;
+    bench.does(Effect::DeleteNodes(nodes)).await;
+    let deleted = bench.zookeeper.deleted.lock().unwrap().clone();
+    assert_eq!(deleted, [("zk:2181".to_owned(), "/flink/app".to_owned())]);
 }

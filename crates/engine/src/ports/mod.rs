@@ -7,6 +7,7 @@
 mod api_error;
 mod artifacts;
 mod kind;
+mod zookeeper;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use api_error::{ApiError, ErrorClass};
 pub use artifacts::{Artifact, ArtifactError, ArtifactRequest, Artifacts, NoArtifacts};
 pub use kind::{Kind, ObjectKey, Scope};
 pub use lifecycle::{FIELD_MANAGER, Propagation};
+pub use zookeeper::{NoZooKeeper, ZooKeeper, ZooKeeperError};
 
 /// The Kubernetes API server.
 ///

@@ -1,16 +1,13 @@
-//! What of a deleted cluster stays because the operator does not reach it: Flink's files of high availability, and its
-//! nodes in `ZooKeeper`. It is told once, when the deletion begins, and only where there is something of the kind.
+//! What of a deleted cluster stays because the operator does not reach it: Flink's files of high availability, and whatever
+//! a class of one's own keeps. It is told once, when the deletion begins, and only where there is something of the kind.
 //!
-//! Flink removes most of it when the job ends. The Java operator removes the nodes, leaves the files, and says nothing.
+//! Flink removes most of it when the job ends. The Java operator leaves the files, and says nothing.
 
 use flink_conf::option::state;
 use flink_conf::{FlinkConf, HighAvailability};
 
 use super::super::pass::Pass;
 use crate::event::{Component, EventRecord, Reason};
-
-/// Where Flink keeps its nodes unless it is told otherwise.
-const DEFAULT_ZOOKEEPER_ROOT: &str = "/flink";
 
 impl Pass<'_> {
     /// Tells of the deletion, and of what it leaves.
@@ -29,7 +26,7 @@ impl Pass<'_> {
     }
 
     /// None where nothing was ever deployed, or nothing of it is ours.
-    fn deployed_configuration(&self) -> Option<FlinkConf> {
+    pub(super) fn deployed_configuration(&self) -> Option<FlinkConf> {
         if self.observed.job_manager.as_ref().is_some_and(|job_manager| !job_manager.owned) {
             return None;
         }
@@ -52,17 +49,8 @@ impl Pass<'_> {
 
     fn metadata_that_stays(&self, conf: &FlinkConf) -> Option<String> {
         match HighAvailability::of(conf) {
-            // ConfigMaps go with the cluster.
-            HighAvailability::None | HighAvailability::Kubernetes => None,
-            HighAvailability::ZooKeeper => {
-                let quorum = conf.text(state::HA_ZOOKEEPER_QUORUM).unwrap_or("SERVER");
-                let root = conf.text(state::HA_ZOOKEEPER_ROOT).unwrap_or(DEFAULT_ZOOKEEPER_ROOT);
-                let node = format!("{}/{}", root.trim_end_matches('/'), self.name);
-                Some(format!(
-                    "The operator does not look into ZooKeeper, so what Flink leaves in {node} stays. Remedy: when the \
-                     cluster is gone, zkCli.sh -server {quorum} deleteall {node}"
-                ))
-            }
+            // ConfigMaps and nodes go with the cluster.
+            HighAvailability::None | HighAvailability::Kubernetes | HighAvailability::ZooKeeper => None,
             HighAvailability::Custom => {
                 let class = conf.text(state::HA_TYPE).unwrap_or_default();
                 Some(format!(

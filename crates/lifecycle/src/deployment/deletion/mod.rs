@@ -6,12 +6,16 @@
 //! | session jobs | FlinkSessionJobs and jobs on a session cluster, as configured | until the user acts; for an answer of the JobManager: `resource.cleanup.timeout` |
 //! | savepoint | a savepoint of the job, if configured | three tries of `execution.checkpointing.timeout`, and as long for a job that does not run |
 //! | cluster | the Deployment and its pods | `resource.cleanup.timeout` from its deletion on |
-//! | metadata | ConfigMaps with HA metadata (what is elsewhere is named, see `leftovers`) | as long again, counted from the beginning of the stage before |
+//! | metadata | ConfigMaps with HA metadata | as long again, counted from the beginning of the stage before |
+//! | nodes | nodes in `ZooKeeper` | three tries |
+//!
+//! What is elsewhere is named (see `leftovers`).
 //!
 //! (options without `kubernetes.operator.`)
 
 mod leftovers;
 mod session_jobs;
+mod zookeeper;
 
 use api::{LifecycleState, Operation, OperationKind};
 use jiff::Timestamp;
@@ -41,7 +45,7 @@ impl Pass<'_> {
         {
             return;
         }
-        if self.metadata_goes() {
+        if self.metadata_goes() && self.nodes_go() {
             self.end_deletion();
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::world::{World, application, described, restart, session, with, with_ha};
 use crate::observed::{EffectFailure, FlinkFailure, HaJob, HaMetadata, OperationResult, SessionJob};
-use crate::{EventMode, FlinkRequest, Requeue};
+use crate::{Effect, EventMode, FlinkRequest, Requeue, ZooKeeperNodes};
 
 const SAVEPOINT: (&str, &str) = ("kubernetes.operator.job.savepoint-on-deletion", "true");
 
@@ -458,20 +458,95 @@ fn files_of_high_availability_that_stay_are_named_once() {
     assert!(!world.was_told("CleanupFailed"), "ConfigMaps do not stay");
 }
 
-#[test]
-fn metadata_that_stays_in_zookeeper_is_named_once() {
-    let quorum = ("high-availability.zookeeper.quorum", "zk:2181");
-    for (options, remedy) in [
-        (&[quorum][..], "zkCli.sh -server zk:2181 deleteall /flink/app"),
-        (&[quorum, ("high-availability.zookeeper.path.root", "/own/")], "deleteall /own/app"),
-    ] {
-        let spec = with(with_ha(application("last-state")), &[("high-availability.type", "zookeeper")]);
-        let mut world = deleted(with(spec, options));
-        let told = told_of(&mut world, remedy);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert_eq!(told.first().unwrap().0, "Warning CleanupFailed Operator");
-        assert!(world.events.iter().any(|event| event.message.contains("file:///ha/app")));
+const QUORUM: (&str, &str) = ("high-availability.zookeeper.quorum", "zk:2181");
+
+/// A deleted resource with HA in ZooKeeper.
+fn deleted_with_zookeeper(options: &[(&str, &str)]) -> World {
+    let spec = with(with_ha(application("last-state")), &[("high-availability.type", "zookeeper")]);
+    deleted(with(spec, options))
+}
+
+/// The nodes that are deleted by a decision, right before the finalizer goes.
+fn deleted_nodes(world: &World) -> Option<ZooKeeperNodes> {
+    let effects = world.decide().effects;
+    let position = effects.iter().position(|effect| matches!(effect, Effect::DeleteNodes(_)))?;
+    assert!(matches!(effects.get(position + 1), Some(Effect::RemoveFinalizer)), "{effects:?}");
+    match &effects[position] {
+        Effect::DeleteNodes(nodes) => Some(nodes.clone()),
+        _ => None,
     }
+}
+
+#[test]
+fn nodes_in_zookeeper_go_with_the_cluster_and_not_before_it() {
+    for (options, path) in [
+        (&[QUORUM][..], "/flink/app"),
+        (&[QUORUM, ("high-availability.zookeeper.path.root", "/own/")], "/own/app"),
+    ] {
+        let mut world = deleted_with_zookeeper(options);
+        assert_eq!(deleted_nodes(&world), None, "the cluster is there");
+        world.round();
+        world.observed.job_manager = None;
+        let nodes = ZooKeeperNodes { servers: "zk:2181".to_owned(), path: path.to_owned() };
+        assert_eq!(deleted_nodes(&world), Some(nodes));
+        assert!(!world.was_told("CleanupFailed"));
+    }
+}
+
+#[test]
+fn nodes_that_cannot_be_deleted_are_named_after_three_tries() {
+    let mut world = deleted_with_zookeeper(&[QUORUM]);
+    world.pass();
+    world.observed.job_manager = None;
+    let action = deleted_nodes(&world).unwrap().deletion();
+    for attempts in 1..=3 {
+        let message = "no available hosts".to_owned();
+        world.observed.failure = Some(EffectFailure {
+            action: action.clone(),
+            message,
+            attempts,
+            needs_user: false,
+            operation: None,
+        });
+        let effects = world.decide().effects;
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::DeleteNodes(_))));
+        let ends = effects.iter().any(|effect| matches!(effect, Effect::RemoveFinalizer));
+        assert_eq!(ends, attempts == 3, "{attempts}");
+    }
+    world.pass();
+    let remedy = "zkCli.sh -server zk:2181 deleteall /flink/app";
+    assert!(world.events.iter().any(|event| event.message.contains(remedy)), "{:?}", world.events);
+}
+
+#[test]
+fn a_waiting_deletion_says_why_the_nodes_are_still_there() {
+    let mut world = deleted_with_zookeeper(&[QUORUM]);
+    world.pass();
+    world.observed.job_manager = None;
+    let action = deleted_nodes(&world).unwrap().deletion();
+    let message = "no available hosts".to_owned();
+    world.observed.failure =
+        Some(EffectFailure { action, message, attempts: 1, needs_user: false, operation: None });
+    world.pass();
+    let conditions = world.status().conditions.unwrap();
+    let deleting =
+        conditions.iter().find(|condition| condition.type_.as_deref() == Some("Deleting")).unwrap();
+    assert_eq!(deleting.reason.as_deref(), Some("WaitingForHaMetadata"));
+    assert!(deleting.message.as_deref().unwrap().contains("no available hosts"), "{deleting:?}");
+}
+
+#[test]
+fn nodes_of_a_cluster_that_does_not_end_are_named() {
+    let mut world = deleted_with_zookeeper(&[QUORUM]);
+    terminating(&mut world);
+    world.later(3600);
+    assert_eq!(deleted_nodes(&world), None);
+    world.pass();
+    assert!(
+        world.events.iter().any(|event| event.message.contains("deleteall /flink/app")),
+        "{:?}",
+        world.events
+    );
 }
 
 #[test]

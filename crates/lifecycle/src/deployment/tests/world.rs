@@ -282,7 +282,7 @@ impl World {
                 }
                 self.applied.push(*object);
             }
-            Effect::RemoveData(_) | Effect::Change(_) => {}
+            Effect::RemoveData(_) | Effect::Change(_) | Effect::DeleteNodes(_) => {}
         }
     }
 

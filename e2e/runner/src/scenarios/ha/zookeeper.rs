@@ -1,7 +1,8 @@
-//! A job whose HA metadata is in ZooKeeper, where the operator does not look: its whole life.
+//! A job whose HA metadata is in ZooKeeper, which the operator touches only when it deletes the cluster: its whole life.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use zookeeper_client::{Acls, Client, CreateMode};
 
 use super::super::expectations::{event, is_stable, nothing_left, stable};
 use super::super::ledger::{Ledger, goes_on};
@@ -12,6 +13,9 @@ use super::super::stateful::{Mode, suspended_and_resumed, upgraded};
 use super::kills::killed;
 use super::{Store, with_ha};
 use crate::kubernetes::{Kind, text};
+
+/// A cluster whose nodes lie next to ours.
+const NEIGHBOUR: &str = "app-2";
 
 pub(in super::super) async fn on_1_20(space: &Space) -> Result<()> {
     lives(space, with_zookeeper(space, Flink::V1_20)?).await
@@ -34,7 +38,8 @@ fn with_zookeeper(space: &Space, flink: Flink) -> Result<Value> {
 }
 
 async fn lives(space: &Space, deployment: Value) -> Result<()> {
-    space.create(deployment).await?;
+    neighbour(&deployment).await?;
+    space.create(deployment.clone()).await?;
     stable(space, "app").await?;
     goes_on(space, "app", 1, 0, 0).await?;
     // Two upgrades: from its checkpoint, and with a savepoint.
@@ -48,7 +53,7 @@ async fn lives(space: &Space, deployment: Value) -> Result<()> {
     restarted(space, 6).await?;
     space.cluster.delete(Kind::FlinkDeployment, &space.name, "app").await?;
     nothing_left(space, "app", &[]).await?;
-    says_what_stays(space).await
+    leaves_no_nodes(space, &deployment).await
 }
 
 /// The JobManager's Deployment is deleted by hand: Flink finds the last checkpoint in ZooKeeper.
@@ -71,13 +76,30 @@ async fn restarted(space: &Space, runs: u64) -> Result<()> {
     Ok(())
 }
 
-/// Nobody else will tell that something is left in ZooKeeper and in the directory for HA.
-async fn says_what_stays(space: &Space) -> Result<()> {
-    let told: Value = event(space, "app", "Warning", &["CleanupFailed"]).await?;
+/// The operator deletes the nodes of its cluster, and nobody else's, and names the directory for HA that stays.
+async fn leaves_no_nodes(space: &Space, deployment: &Value) -> Result<()> {
+    let told: Value = event(space, "app", "Normal", &["Cleanup"]).await?;
     let message = text(&told, "/message");
-    for part in ["ZooKeeper", "/app", "zkCli.sh"] {
-        ensure!(message.contains(part), "{part} is not named: {message}");
-    }
+    ensure!(message.contains("/ledger/ha/app"), "the directory is not named: {message}");
     space.say(message);
+    let (servers, root) = place(deployment);
+    let client = Client::connect(servers).await?;
+    let left = client.list_children(root).await?;
+    ensure!(left == [NEIGHBOUR], "left in {root}: {left:?}");
     Ok(())
+}
+
+/// A node that belongs to somebody else.
+async fn neighbour(deployment: &Value) -> Result<()> {
+    let (servers, root) = place(deployment);
+    let client = Client::connect(servers).await?;
+    let path = format!("{root}/{NEIGHBOUR}");
+    client.mkdir(&path, &CreateMode::Persistent.with_acls(Acls::anyone_all())).await?;
+    Ok(())
+}
+
+/// The servers, and the node below which each cluster has its own.
+fn place(deployment: &Value) -> (&str, &str) {
+    let option = |name: &str| text(deployment, &format!("/spec/flinkConfiguration/{name}"));
+    (option("high-availability.zookeeper.quorum"), option("high-availability.zookeeper.path.root"))
 }
