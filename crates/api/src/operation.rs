@@ -1,6 +1,8 @@
 //! What this operator is in the middle of: written before a call that must not be done twice, so that a successor
 //! recognises the call. The Java operator does not know the field and ignores it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +70,9 @@ pub struct Operation {
     /// When it began, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_timestamp: Option<i64>,
+    /// The least and the most parallelism of each vertex before the job was told another one, `1-4`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallelism_before: Option<BTreeMap<String, String>>,
 }
 
 /// How often something has failed in a row: the next try waits the longer.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::time::Duration;
 
 use api::FlinkVersion;
@@ -240,6 +242,22 @@ pub struct ParallelismBounds {
     pub lower: u32,
     /// It takes no more than this.
     pub upper: u32,
+}
+
+/// `1-4`.
+impl fmt::Display for ParallelismBounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.lower, self.upper)
+    }
+}
+
+impl FromStr for ParallelismBounds {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (lower, upper) = text.split_once('-').unwrap_or((text, text));
+        Ok(Self { lower: lower.parse()?, upper: upper.parse()? })
+    }
 }
 
 /// Calls that change something in Flink. Each carries an identity that we chose and recorded before the call, so

@@ -13,7 +13,7 @@ pub(crate) const URL: &str = "http://127.0.0.1:18080";
 pub(crate) fn options(folder: &str) -> String {
     format!(
         "kubernetes.operator.user.artifacts.allowed-schemes: http\n\
-         kubernetes.operator.user.artifacts.allowed-hosts: 127.0.0.1\n\
+         kubernetes.operator.user.artifacts.allowed-hosts: 127.0.0.0/8\n\
          kubernetes.operator.user.artifacts.base.dir: {folder}\n"
     )
 }

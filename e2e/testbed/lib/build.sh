@@ -56,7 +56,7 @@ program_path() {
     kwok) echo "$PROGRAMS_DIR/kwok-$KWOK_VERSION" ;;
     versitygw) echo "$PROGRAMS_DIR/versitygw-$VERSITYGW_VERSION" ;;
     fake-gcs-server) echo "$PROGRAMS_DIR/fake-gcs-server-$FAKE_GCS_VERSION" ;;
-    skipper) echo "$PROGRAMS_DIR/skipper-$(source_digest skipper)" ;;
+    skipper | cert-manager) echo "$PROGRAMS_DIR/$1-$(source_digest "$1")" ;;
     pause-image) echo "$PROGRAMS_DIR/pause-image-$(sha256sum <"$TESTBED_DIR/image/pause.c" | cut -c1-12).tar" ;;
     *) die "unknown program $1" ;;
   esac
@@ -65,7 +65,7 @@ program_path() {
 # compile PROGRAM DIRECTORY: leave the program in DIRECTORY, under any name.
 compile() {
   case $1 in
-    kubernetes | etcd | credentials | skipper) compile_module "$1" "$2" ;;
+    kubernetes | etcd | credentials | skipper | cert-manager) compile_module "$1" "$2" ;;
     coredns) install_published "github.com/coredns/coredns@$COREDNS_VERSION" "$2" ;;
     helm) install_published "helm.sh/helm/v3/cmd/helm@$HELM_VERSION" "$2" "-X helm.sh/helm/v3/internal/version.version=$HELM_VERSION" ;;
     kwok) install_published "sigs.k8s.io/kwok/cmd/kwok@$KWOK_VERSION" "$2" ;;

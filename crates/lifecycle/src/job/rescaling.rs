@@ -16,11 +16,15 @@ use crate::effect::{FlinkRequest, ParallelismBounds};
 use crate::event::{Component, EventRecord, Reason};
 use crate::observed::{JobOverview, Parallelism};
 
-/// For how long Flink is asked and told before the job is restarted instead.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For how long Flink is asked and told before the job is restarted instead. Longer than a call to the API server may
+/// take, as the status is written in between.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Parallelism by vertex, as `pipeline.jobvertex-parallelism-overrides` says it.
 type Overrides = BTreeMap<String, u32>;
+
+/// Bounds by vertex.
+type Bounds = BTreeMap<String, ParallelismBounds>;
 
 impl<R: JobResource> Pass<'_, R> {
     /// Whether a native job is being rescaled.
@@ -46,7 +50,9 @@ impl<R: JobResource> Pass<'_, R> {
             return false;
         }
         if !(self.rescales() && self.operation().generation == Some(self.generation)) {
-            self.begin_rescaling();
+            // Of an earlier change that Flink has not confirmed.
+            let before = self.operation().parallelism_before.filter(|_| self.rescales());
+            self.begin_rescaling(before);
             return self.waits_for_rescaling();
         }
         let Some(there) = self.parallelism() else { return self.waits_for_rescaling() };
@@ -58,28 +64,58 @@ impl<R: JobResource> Pass<'_, R> {
             None => false,
             Some(wanted) if wanted == there.bounds() => {
                 R::record_spec(self, self.spec.clone(), ReconciliationState::Deployed, JobState::Running);
-                self.begin_rescaling();
+                self.begin_rescaling(None);
                 self.again_at_once();
                 true
             }
             Some(_) if in_vain => false,
             Some(wanted) => {
+                let before = there.bounds();
+                self.remember_parallelism(&before);
                 self.tell_parallelism(wanted);
                 self.waits_for_rescaling()
             }
         }
     }
 
+    /// The first answer to this operation counts: later ones may be what the job was told.
+    fn remember_parallelism(&mut self, before: &Bounds) {
+        let operation = self.status.operation_mut().get_or_insert_default();
+        let text = |(id, bounds): (&String, &ParallelismBounds)| (id.clone(), bounds.to_string());
+        operation.parallelism_before.get_or_insert_with(|| before.iter().map(text).collect());
+    }
+
+    /// What a job had before it was told something that is not wanted any more: the change was taken back before Flink
+    /// had confirmed it.
+    fn parallelism_before(&self) -> Option<Bounds> {
+        let before = self.operation().parallelism_before?;
+        let bounds = |(id, text): (String, String)| Some((id, text.parse().ok()?));
+        before.into_iter().map(bounds).collect()
+    }
+
     /// Until the job has the parallelism that is recorded, or for as long as a cluster may take to become ready.
     pub(crate) fn follow_rescaling(&mut self) {
-        let recorded = self.operation().generation <= self.status.observed_generation();
-        if !(self.rescales() && recorded) {
+        let operation = self.operation();
+        if self.rescales() && operation.generation != Some(self.generation) && self.change_is_taken_back() {
+            // Only what Flink says from now on tells what the job has.
+            self.begin_rescaling(operation.parallelism_before);
+            self.look_again(self.settings.progress_check_interval);
+            return;
+        }
+        if !self.rescales() || operation.generation > self.status.observed_generation() {
             return;
         }
         let overrides = self.deployed_spec().and_then(|spec| self.overrides(&spec)).unwrap_or_default();
+        let before = self.parallelism_before();
+        let wanted = self.parallelism().and_then(|there| match &before {
+            Some(before) => Some(there.restored(before, &overrides)),
+            None => bounds(there, &overrides, &overrides),
+        });
+        let wanted = wanted.filter(|wanted| self.parallelism().is_some_and(|it| *wanted != it.bounds()));
         let missing = self.parallelism().map(|there| there.missing(&overrides));
         let runs = self.all_tasks_run();
-        let reached = runs && missing.as_ref().is_some_and(Vec::is_empty);
+        let is_told = before.is_none() || wanted.is_none();
+        let reached = runs && is_told && missing.as_ref().is_some_and(Vec::is_empty);
         if self.job_ended() || reached || self.rescaling_took(self.settings.readiness_timeout, None) {
             if let Some(missing) = missing.filter(|missing| !missing.is_empty() && !self.job_ended()) {
                 self.tell_missing_parallelism(&missing);
@@ -91,20 +127,24 @@ impl<R: JobResource> Pass<'_, R> {
             self.again_at_once();
             return;
         }
-        let wanted = self.parallelism().and_then(|there| {
-            bounds(there, &overrides, &overrides).filter(|wanted| *wanted != there.bounds())
-        });
         if let Some(wanted) = wanted {
             self.tell_parallelism(wanted);
         }
         self.look_again(self.settings.progress_check_interval);
     }
 
-    fn begin_rescaling(&mut self) {
+    /// Whether the spec is again what is recorded.
+    fn change_is_taken_back(&self) -> bool {
+        let recorded = self.last.as_ref().map(|last| last.spec.clone());
+        recorded.is_some_and(|recorded| R::diff(self, &recorded, &self.spec).kind == DiffType::Ignore)
+    }
+
+    fn begin_rescaling(&mut self, parallelism_before: Option<BTreeMap<String, String>>) {
         self.begin(Operation {
             kind: Some(api::OperationKind::Scaling),
             generation: Some(self.generation),
             job_id: self.job_id().map(str::to_owned),
+            parallelism_before,
             ..Operation::default()
         });
     }
@@ -143,7 +183,7 @@ impl<R: JobResource> Pass<'_, R> {
         flink_conf::parallelism_overrides(&conf).ok()
     }
 
-    fn tell_parallelism(&mut self, vertices: BTreeMap<String, ParallelismBounds>) {
+    fn tell_parallelism(&mut self, vertices: Bounds) {
         let Some(job_id) = self.job_id().map(str::to_owned) else { return };
         self.call_flink(FlinkRequest::Rescale { job_id, vertices }, true);
         let event = EventRecord::normal(Reason::Scaling, Component::Job, "In-place scaling triggered");
@@ -163,11 +203,7 @@ impl<R: JobResource> Pass<'_, R> {
 
 /// The bounds that all vertices shall have; `None` when only a restart can bring them about: Flink cannot rescale this
 /// job, or an override is gone, and what the vertex had before it is not known.
-fn bounds(
-    there: &Parallelism,
-    before: &Overrides,
-    after: &Overrides,
-) -> Option<BTreeMap<String, ParallelismBounds>> {
+fn bounds(there: &Parallelism, before: &Overrides, after: &Overrides) -> Option<Bounds> {
     let nothing_to_set = before.is_empty() && after.is_empty();
     if there.refusal.is_some() || nothing_to_set {
         return None;
@@ -184,8 +220,21 @@ fn bounds(
 }
 
 impl Parallelism {
-    fn bounds(&self) -> BTreeMap<String, ParallelismBounds> {
+    fn bounds(&self) -> Bounds {
         self.vertices.iter().map(|(id, vertex)| (id.clone(), vertex.bounds)).collect()
+    }
+
+    /// The bounds of all vertices as they were `before`, where nothing overrides them.
+    fn restored(&self, before: &Bounds, overrides: &Overrides) -> Bounds {
+        let vertex = |(id, vertex): (&String, &crate::observed::VertexParallelism)| {
+            let known = before.get(id).copied().unwrap_or(vertex.bounds);
+            let bounds = match overrides.get(id) {
+                Some(&upper) => ParallelismBounds { lower: known.lower.min(upper), upper },
+                None => known,
+            };
+            (id.clone(), bounds)
+        };
+        self.vertices.iter().map(vertex).collect()
     }
 
     /// The vertices that do not have what was asked for them, in words.

@@ -21,7 +21,7 @@ use crate::operator_process::OperatorProcess;
 pub(super) const CLUSTER: &str = "cluster";
 const JAR: &str = "job.jar";
 /// The end of a ZIP file without entries, which a jar has to have.
-const END_OF_ZIP: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+pub(super) const END_OF_ZIP: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct BenchArguments {
@@ -43,7 +43,7 @@ pub(super) struct Bench {
     pub(super) operator: OperatorProcess,
     pub(super) namespace: &'static str,
     audit_log: PathBuf,
-    _scratch: Scratch,
+    scratch: Scratch,
     _jars: JarServer,
 }
 
@@ -64,6 +64,17 @@ impl Bench {
         jar_size: usize,
         settings: ClusterSettings,
     ) -> Result<Self> {
+        Self::start_with(arguments, namespace, jar_size, settings, "").await
+    }
+
+    /// The same, with more options of the operator's configuration.
+    pub(super) async fn start_with(
+        arguments: &BenchArguments,
+        namespace: &'static str,
+        jar_size: usize,
+        settings: ClusterSettings,
+        options: &str,
+    ) -> Result<Self> {
         let scratch = Scratch(std::env::temp_dir().join(format!("{namespace}-{}", std::process::id())));
         let (jars, configuration) = (scratch.0.join("jars"), scratch.0.join("conf"));
         fs::create_dir_all(&jars)?;
@@ -71,7 +82,7 @@ impl Bench {
         let mut jar = vec![0; jar_size * 1024 * 1024];
         jar.extend(END_OF_ZIP);
         fs::write(jars.join(JAR), jar)?;
-        fs::write(configuration.join("flink-conf.yaml"), options(&scratch.0))?;
+        fs::write(configuration.join("flink-conf.yaml"), format!("{}{options}", basic_options(&scratch.0)))?;
 
         let flink = FlinkState::new(settings, Storage::default(), Timestamp::now());
         let cluster = Cluster::connect().await?;
@@ -85,12 +96,17 @@ impl Bench {
             namespace,
             audit_log: arguments.audit_log.clone(),
             _jars: JarServer::start(&jars)?,
-            _scratch: scratch,
+            scratch,
             cluster,
         };
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         bench.cluster.create(Kind::Namespace, "", object).await?;
         Ok(bench)
+    }
+
+    /// The folder of this measurement.
+    pub(super) fn scratch(&self) -> &str {
+        self.scratch.0.to_str().unwrap_or_default()
     }
 
     /// Plays the part of the Deployment's controller for the JobManager.
@@ -178,7 +194,7 @@ pub(super) fn print_per(what: &str, count: usize, requests: &[Request]) {
     print_by_resource(requests);
 }
 
-fn options(scratch: &Path) -> String {
+fn basic_options(scratch: &Path) -> String {
     jar_server::options(&scratch.join("fetched").display().to_string())
 }
 

@@ -2,6 +2,8 @@
 
 mod bench;
 mod installed;
+mod jar_hosts;
+mod jars;
 mod process;
 mod samples;
 mod session_jobs;
@@ -35,6 +37,8 @@ enum Part {
     /// Of many jobs on one session cluster: the binary, run on this machine against the API server of KUBECONFIG, and a
     /// stub of Flink.
     SessionJobs(session_jobs::Arguments),
+    /// Of big jars and of servers that misbehave, in the same way.
+    Jars(jars::Arguments),
     /// Of many FlinkStateSnapshots, in the same way.
     Snapshots(snapshots::Arguments),
     /// Of the operator that Helm has installed in the test bed of KUBECONFIG.
@@ -69,6 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         match &arguments.part {
             Part::Process(arguments) => process::measure(arguments).await,
             Part::SessionJobs(arguments) => session_jobs::measure(arguments).await,
+            Part::Jars(arguments) => jars::measure(arguments).await,
             Part::Snapshots(arguments) => snapshots::measure(arguments).await,
             Part::Installed(arguments) => installed::measure(arguments).await,
             Part::Upgrades(arguments) => upgrades::measure(arguments).await,
@@ -95,8 +100,16 @@ fn print_by_resource(requests: &[Request]) {
 
 /// Resident memory of a process.
 fn memory(process: u32) -> Result<String> {
+    Ok(mebibytes(resident(process)?))
+}
+
+/// The same, KiB.
+fn resident(process: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(format!("{:.1} MiB", kibibytes / 1024.0))
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn mebibytes(kibibytes: f64) -> String {
+    format!("{:.1} MiB", kibibytes / 1024.0)
 }

@@ -5,6 +5,7 @@ mod application;
 mod broken_image;
 mod certificates;
 mod deletion;
+mod example_tls;
 mod examples;
 pub(crate) mod expectations;
 mod ha;
@@ -155,6 +156,7 @@ const ALL: &[Scenario] = &[
     scenario!("deletion", deletion::of_a_running_job, "what belongs to the cluster goes, nothing else"),
     scenario!("early-deletion", deletion::before_stable, "deleted while starting, broken, invalid"),
     scenario!(alone long "tls", tls::run, "TLS with and without client certificates; new certificates; both versions"),
+    scenario!(alone long "example-tls", example_tls::run, "examples/tls as it is written; certificates of cert-manager"),
     scenario!(alone long "tls-formats", tls::formats, "PKCS#12 stores; the operator's are PKCS#12, then PEM"),
     scenario!(long "ha-zookeeper-1-20", ha::zookeeper::on_1_20, "a whole life with HA metadata in ZooKeeper"),
     scenario!(long "ha-zookeeper-2-2", ha::zookeeper::on_2_2, "the same on Flink 2.2"),

@@ -91,6 +91,52 @@ fn a_running_job_is_told_its_new_parallelism() {
     world.rests();
 }
 
+/// What the vertices are told.
+fn told(world: &World) -> Vec<(&str, String)> {
+    let Some(FlinkRequest::Rescale { vertices, .. }) = world.calls.last() else { return Vec::new() };
+    vertices.iter().map(|(id, bounds)| (id.as_str(), bounds.to_string())).collect()
+}
+
+#[test]
+fn a_change_that_is_taken_back_before_it_is_confirmed_is_undone() {
+    let mut world = taken();
+    world.pass();
+    assert_eq!(told(&world), [(SINK, "1-2".to_owned()), (SOURCE, "1-4".to_owned())]);
+    world.change(|resource| {
+        resource.spec.flink_configuration.as_mut().unwrap().as_object_mut().unwrap().remove(OVERRIDES);
+    });
+    world.later(1);
+    world.pass();
+    assert_eq!(world.calls.len(), 1, "what Flink said before it was told does not count");
+    parallelism(&mut world, 1, 2, 2);
+    world.answer().parallelism.as_mut().unwrap().vertices.get_mut(SOURCE).unwrap().bounds.upper = 4;
+    world.pass();
+    assert_eq!(told(&world), [(SINK, "1-2".to_owned()), (SOURCE, "1-2".to_owned())]);
+    assert_eq!(world.calls.len(), 2);
+    assert!(world.status().operation.is_some(), "not before Flink says that it has it");
+    parallelism(&mut world, 1, 2, 2);
+    world.pass();
+    assert_eq!((world.status().operation, world.calls.len(), world.created), (None, 2, 1));
+    assert_eq!(world.status().observed_generation, Some(3));
+    world.rests();
+}
+
+#[test]
+fn a_change_that_replaces_one_which_was_not_confirmed_knows_what_was_there_before_both() {
+    let mut world = taken();
+    world.pass();
+    world.change(overrides("cbc357ccb763df2852fee8c4fc7d55f2:3"));
+    let vertices = &mut world.answer().parallelism.as_mut().unwrap().vertices;
+    vertices.get_mut(SOURCE).unwrap().bounds.upper = 4;
+    world.pass();
+    let now = world.now;
+    world.answer().at = now;
+    world.pass();
+    assert_eq!(told(&world), [(SINK, "1-2".to_owned()), (SOURCE, "1-3".to_owned())]);
+    let before = world.status().operation.unwrap().parallelism_before.unwrap();
+    assert_eq!(before[SOURCE], "1-2");
+}
+
 #[test]
 fn the_least_parallelism_never_exceeds_the_most() {
     let mut world = asked();
@@ -160,7 +206,11 @@ fn a_job_that_flink_cannot_rescale_is_restarted() {
     parallelism(&mut world, 1, 2, 2);
     world.answer().parallelism.as_mut().unwrap().refusal = Some("DefaultScheduler".to_owned());
     assert!(!is_restarted(&mut world), "it may be a passing error");
-    world.later(30);
+    world.later(44);
+    let now = world.now;
+    world.answer().at = now;
+    assert!(!is_restarted(&mut world));
+    world.later(1);
     let now = world.now;
     world.answer().at = now;
     assert!(is_restarted(&mut world));
@@ -169,13 +219,13 @@ fn a_job_that_flink_cannot_rescale_is_restarted() {
 #[test]
 fn a_job_that_does_not_take_the_new_parallelism_is_restarted() {
     let mut world = asked();
-    for _ in 0..3 {
+    for _ in 0..4 {
         parallelism(&mut world, 1, 2, 2);
         world.pass();
         world.later(9);
     }
     assert!(world.calls.len() > 1, "it is repeated");
-    world.later(4);
+    world.later(9);
     parallelism(&mut world, 1, 2, 2);
     assert!(is_restarted(&mut world));
 }
