@@ -2,13 +2,14 @@
 //!
 //! Upstream: `DefaultValidator.validateSessionJob`.
 
-use api::{FlinkDeploymentSpec, FlinkSessionJobSpec};
+use api::{FlinkDeploymentSpec, FlinkSessionJobSpec, JobSpec};
 use flink_conf::FlinkConf;
 
 use super::artifact_settings::ArtifactSettings;
 use super::deployment::{check_cluster_name, check_configuration_form};
 use super::jar_uri::{self, ResolvedHost};
 use super::{Findings, Rule, Violation, autoscaler, job};
+use crate::session_job::python;
 
 /// The cluster of a session job, if it exists.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +58,26 @@ pub fn session_job(
     }
     let jar = spec.job.as_ref().and_then(|job| job.jar_uri.as_deref());
     jar_uri::check(jar, settings, resolved, &mut findings);
+    if let Some(job) = &spec.job {
+        check_python(job, &mut findings);
+    }
     if let Some(cluster) = cluster {
         check_with_cluster(spec, cluster, &mut findings);
     }
     findings.into_violations()
+}
+
+/// Not a rule upstream, where such a job ends the JobManager, and with it all other jobs, with each try.
+fn check_python(job: &JobSpec, findings: &mut Findings) {
+    if python::is_python(job) && !python::names_program(job.args_or_default()) {
+        findings.add(
+            Rule::PythonArguments,
+            "spec.job.args of a Python session job must begin with -py or -pym and the program. What options like \
+             -pyclientexec say belongs into spec.flinkConfiguration (python.client.executable, python.executable, \
+             python.files, python.requirements, python.archives)",
+            "Put -py or -pym first, then the program, then its own arguments.",
+        );
+    }
 }
 
 /// E5 to E8.

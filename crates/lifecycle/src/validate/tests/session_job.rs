@@ -72,6 +72,39 @@ fn the_jar_may_be_fetched() {
     refused(&check(json!({"job": {"jarURI": "/a.jar"}}), &[]), Rule::JarUri, message);
 }
 
+/// With each of these Flink's driver would end the JobManager.
+#[test]
+fn a_python_program_is_named_first() {
+    let found = |arguments: Value| {
+        let class = "org.apache.flink.client.python.PythonDriver";
+        rules(&check(json!({"job": {"entryClass": class, "jarURI": null, "args": arguments}}), &[]))
+    };
+    for arguments in [
+        json!(null),
+        json!(["-py"]),
+        json!(["-py=/job.py"]),
+        json!(["/job.py", "argument"]),
+        json!(["-", "/job.py"]),
+        json!(["-pyclientexec", "/usr/bin/python3", "-py", "/job.py"]),
+        json!(["-pyfs", "/library.py", "-py", "/job.py"]),
+        json!(["--pyFiles", "/library.py", "--python", "/job.py"]),
+    ] {
+        assert_eq!(found(arguments.clone()), [Rule::PythonArguments], "{arguments}");
+    }
+    for arguments in [
+        json!(["-py", "/job.py"]),
+        json!(["-py", "/job.py", "-pyclientexec", "argument"]),
+        json!(["-py=/job.py", "argument"]),
+        json!(["-pym", "job"]),
+        json!(["--python", "/job.py"]),
+        json!(["--pyModule=job", "argument"]),
+    ] {
+        assert_eq!(found(arguments.clone()), [], "{arguments}");
+    }
+    let jar = json!({"job": {"entryClass": "other.Driver", "args": ["-pyfs", "/x"]}});
+    assert_eq!(check(jar, &[]), vec![], "only Python's driver");
+}
+
 #[test]
 fn the_cluster_runs_sessions() {
     let application = json!({"job": {"jarURI": "local:///a.jar"}});
