@@ -12,6 +12,7 @@ mod objects;
 mod references;
 mod secrets;
 mod submission;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::interruptions::Interruptions;
 use crate::ports::{Artifacts, Clock, KubernetesApi};
 use crate::resource::Resource;
 use crate::slots::Slots;
+use turns::Turns;
 
 pub use error::{EffectError, EffectErrorKind};
 
@@ -72,6 +74,7 @@ pub struct Executor {
     flink_time_limit: Duration,
     slots: Arc<Slots>,
     interruptions: Interruptions,
+    turns: Turns,
 }
 
 impl Executor {
@@ -97,6 +100,7 @@ impl Executor {
             flink_time_limit,
             slots: Arc::default(),
             interruptions: Interruptions::default(),
+            turns: Turns::default(),
         }
     }
 
