@@ -1,0 +1,210 @@
+//! Jobs in SQL and in Python, as the examples have them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::jars::Web;
+use super::{change, create, delete, job_id, job_is_stable, restored_from};
+use crate::kubernetes::{Kind, text};
+use crate::scenarios::examples::documents;
+use crate::scenarios::expectations::{error_message, nothing_left, stable};
+use crate::scenarios::space::{Look, Space, TO_NOTICE};
+
+/// An image with the Table API, Python and PyFlink.
+const IMAGE: &str = "flink:1.20-python";
+/// Variables with the paths of what the examples name by https, and of Flink's jar for Python.
+const SQL_RUNNER: &str = "SQL_RUNNER_JAR";
+const FLINK_PYTHON: &str = "PYTHON_JAR";
+
+pub(crate) async fn run(space: &Space) -> Result<()> {
+    let web = Web::serve_jars(&space.data, 18084, &[SQL_RUNNER, FLINK_PYTHON])?;
+    sql(space, &web).await?;
+    python(space, &web).await
+}
+
+/// The script comes from a file, and then as an argument.
+async fn sql(space: &Space, web: &Web) -> Result<()> {
+    let example = Example::apply(space, "session-job-sql", &[(SQL_RUNNER, web)]).await?;
+    example.counts(space, 0).await?;
+    let script = example.text("/data/number-orders.sql")?;
+    let wanted = json!({"job": {"args": ["--text", script], "parallelism": 2}});
+    example.goes_on_after(space, wanted).await?;
+    example.remove(space).await
+}
+
+/// Without a jar first, then with Flink's jar for Python, as applications name it.
+async fn python(space: &Space, web: &Web) -> Result<()> {
+    let example = Example::apply(space, "session-job-python", &[]).await?;
+    example.counts(space, 0).await?;
+    let wanted = json!({"job": {"jarURI": web.uri_of(FLINK_PYTHON)?, "parallelism": 2}});
+    example.goes_on_after(space, wanted).await?;
+    refused(space, &example).await?;
+    side_by_side(space, &example).await?;
+    example.remove(space).await
+}
+
+/// Options that Flink takes from applications only: there they would end the JobManager.
+async fn refused(space: &Space, example: &Example) -> Result<()> {
+    let arguments =
+        example.job.pointer("/spec/job/args").and_then(Value::as_array).context("no arguments")?;
+    let mut with_option = vec![json!("-pyclientexec"), json!("/usr/bin/python3")];
+    with_option.extend(arguments.iter().cloned());
+    let before = job_id(space, &example.job_name).await?;
+    change(space, &example.job_name, json!({"job": {"args": with_option}})).await?;
+    super::until_job(space, &example.job_name, "is refused", |job| {
+        error_message(job).contains("must begin with -py or -pym")
+    })
+    .await?;
+    change(space, &example.job_name, json!({"job": {"args": arguments}})).await?;
+    job_is_stable(space, &example.job_name).await?;
+    ensure!(job_id(space, &example.job_name).await? == before, "the job was replaced");
+    Ok(())
+}
+
+/// Two programs that are submitted at the same moment: each one runs as what it is.
+async fn side_by_side(space: &Space, example: &Example) -> Result<()> {
+    let names = ["alpha", "beta"];
+    for name in names {
+        let program = format!(
+            "from pyflink.table import EnvironmentSettings, TableEnvironment\n\
+             environment = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())\n\
+             environment.execute_sql(\"CREATE TABLE {name} (id BIGINT) WITH ('connector' = 'datagen')\")\n\
+             environment.execute_sql(\"CREATE TABLE nowhere (id BIGINT) WITH ('connector' = 'blackhole')\")\n\
+             environment.execute_sql('INSERT INTO nowhere SELECT id FROM {name}')\n"
+        );
+        fs::write(space.data.join(format!("{name}.py")), program)?;
+        let mut job = example.job.clone();
+        job["metadata"]["name"] = name.into();
+        job["spec"]["job"]["args"] = json!(["-py", format!("/flink-data/{name}.py")]);
+        create(space, job).await?;
+    }
+    for name in names {
+        job_is_stable(space, name).await?;
+        let id = job_id(space, name).await?;
+        let job = space.cluster.ask_flink(&space.name, &example.cluster, &format!("/jobs/{id}")).await?;
+        let vertices = job["vertices"].to_string();
+        ensure!(vertices.contains(&format!("Source: {name}")), "{name} runs {vertices}");
+    }
+    for name in names {
+        delete(space, name).await?;
+    }
+    Ok(())
+}
+
+/// What an example has made.
+struct Example {
+    cluster: String,
+    job_name: String,
+    documents: Vec<Value>,
+    /// As it was created.
+    job: Value,
+}
+
+impl Example {
+    /// Creates what is in the file, with the image and the jars of the test; ends when the job is stable.
+    async fn apply(space: &Space, name: &str, jars: &[(&str, &Web)]) -> Result<Self> {
+        let documents = documents(space, name)?;
+        let (mut cluster, mut job) = (None, None);
+        for document in &documents {
+            let mut document = document.clone();
+            match text(&document, "/kind") {
+                "FlinkDeployment" => {
+                    document["spec"]["image"] = IMAGE.into();
+                    cluster = Some(space.create(document).await?);
+                }
+                "FlinkSessionJob" => {
+                    for (jar, web) in jars {
+                        document["spec"]["job"]["jarURI"] = web.uri_of(jar)?.into();
+                    }
+                    create(space, document.clone()).await?;
+                    job = Some(document);
+                }
+                "ConfigMap" => {
+                    space.cluster.create(Kind::ConfigMap, &space.name, document).await?;
+                }
+                kind => bail!("{name} has a {kind}"),
+            }
+        }
+        let name_of = |object: &Value| crate::kubernetes::name(object).to_owned();
+        let cluster = name_of(&cluster.context("no FlinkDeployment")?);
+        let job = job.context("no FlinkSessionJob")?;
+        let example = Self { cluster, job_name: name_of(&job), documents, job };
+        stable(space, &example.cluster).await?;
+        job_is_stable(space, &example.job_name).await?;
+        Ok(example)
+    }
+
+    /// A text in the example's ConfigMap.
+    fn text(&self, pointer: &str) -> Result<String> {
+        let found =
+            self.documents.iter().map(|document| text(document, pointer)).find(|text| !text.is_empty());
+        Ok(found.with_context(|| format!("the example has no {pointer}"))?.to_owned())
+    }
+
+    /// An upgrade with a savepoint, from which the numbers go on.
+    async fn goes_on_after(&self, space: &Space, wanted: Value) -> Result<()> {
+        let counted = self.numbers(space)?.len();
+        change(space, &self.job_name, wanted).await?;
+        let job = job_is_stable(space, &self.job_name).await?;
+        let savepoint = text(&job, "/status/jobStatus/upgradeSavepointPath");
+        let restored = restored_from(space, &self.cluster, &self.job_name).await?;
+        ensure!(
+            !savepoint.is_empty() && restored == savepoint,
+            "started from {restored:?}, not {savepoint:?}"
+        );
+        // When the old job has stopped, all of its files are complete.
+        let counted = self.counts(space, counted).await?;
+        self.counts(space, counted).await?;
+        Ok(())
+    }
+
+    /// Waits until more than so many orders have got their numbers, and says how many.
+    async fn counts(&self, space: &Space, more_than: usize) -> Result<usize> {
+        let counted = space
+            .until(&format!("{} counts beyond {more_than}", self.job_name), TO_NOTICE, async || {
+                let counted = self.numbers(space)?.len();
+                Ok(if counted > more_than { Look::Done(counted) } else { Look::NotYet(counted.to_string()) })
+            })
+            .await?;
+        space.say(&format!("{} has counted {counted} orders, each one once", self.job_name));
+        Ok(counted)
+    }
+
+    /// The numbers in complete files. None may be missing and none may be there twice.
+    fn numbers(&self, space: &Space) -> Result<BTreeSet<u64>> {
+        let mut numbers = BTreeSet::new();
+        for file in files(&space.data.join(format!("numbered-by-{}", self.job_name)))? {
+            for line in fs::read_to_string(&file)?.lines() {
+                let number = line.split(',').next().unwrap_or_default().parse()?;
+                ensure!(numbers.insert(number), "{number} twice");
+            }
+        }
+        let last = numbers.last().copied().unwrap_or_default();
+        ensure!(last == numbers.len() as u64, "{} numbers up to {last}", numbers.len());
+        Ok(numbers)
+    }
+
+    async fn remove(self, space: &Space) -> Result<()> {
+        delete(space, &self.job_name).await?;
+        space.cluster.delete(Kind::FlinkDeployment, &space.name, &self.cluster).await?;
+        nothing_left(space, &self.cluster, &[]).await
+    }
+}
+
+/// Those that Flink has completed: the names of others begin with a dot.
+fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+    let mut files = Vec::new();
+    if folder.exists() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if !entry.file_name().to_string_lossy().starts_with('.') {
+                files.push(entry.path());
+            }
+        }
+    }
+    Ok(files)
+}
