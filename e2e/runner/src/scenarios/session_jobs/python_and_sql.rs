@@ -14,21 +14,38 @@ use crate::scenarios::examples::documents;
 use crate::scenarios::expectations::{error_message, nothing_left, stable};
 use crate::scenarios::space::{Look, Space, TO_NOTICE};
 
-/// An image with the Table API, Python and PyFlink.
-const IMAGE: &str = "flink:1.20-python";
-/// Variables with the paths of what the examples name by https, and of Flink's jar for Python.
+/// A variable with the path of the jar that the example in SQL names by https.
 const SQL_RUNNER: &str = "SQL_RUNNER_JAR";
-const FLINK_PYTHON: &str = "PYTHON_JAR";
 
-pub(crate) async fn run(space: &Space) -> Result<()> {
-    let web = Web::serve_jars(&space.data, 18084, &[SQL_RUNNER, FLINK_PYTHON])?;
-    sql(space, &web).await?;
-    python(space, &web).await
+/// A version of Flink with the Table API, Python and `PyFlink`.
+struct Flink {
+    image: &'static str,
+    version: &'static str,
+    /// A variable with the path of its jar for Python.
+    python_jar: &'static str,
+    web: Web,
+}
+
+pub(crate) async fn on_1_20(space: &Space) -> Result<()> {
+    let python_jar = "PYTHON_1_20_JAR";
+    let web = Web::serve_jars(&space.data, 18084, &[SQL_RUNNER, python_jar])?;
+    run(space, &Flink { image: "flink:1.20-python", version: "v1_20", python_jar, web }).await
+}
+
+pub(crate) async fn on_2_2(space: &Space) -> Result<()> {
+    let python_jar = "PYTHON_2_2_JAR";
+    let web = Web::serve_jars(&space.data, 18085, &[SQL_RUNNER, python_jar])?;
+    run(space, &Flink { image: "flink:2.2-python", version: "v2_2", python_jar, web }).await
+}
+
+async fn run(space: &Space, flink: &Flink) -> Result<()> {
+    sql(space, flink).await?;
+    python(space, flink).await
 }
 
 /// The script comes from a file, and then as an argument.
-async fn sql(space: &Space, web: &Web) -> Result<()> {
-    let example = Example::apply(space, "session-job-sql", &[(SQL_RUNNER, web)]).await?;
+async fn sql(space: &Space, flink: &Flink) -> Result<()> {
+    let example = Example::apply(space, "session-job-sql", flink).await?;
     example.counts(space, 0).await?;
     let script = example.text("/data/number-orders.sql")?;
     let wanted = json!({"job": {"args": ["--text", script], "parallelism": 2}});
@@ -37,10 +54,10 @@ async fn sql(space: &Space, web: &Web) -> Result<()> {
 }
 
 /// Without a jar first, then with Flink's jar for Python, as applications name it.
-async fn python(space: &Space, web: &Web) -> Result<()> {
-    let example = Example::apply(space, "session-job-python", &[]).await?;
+async fn python(space: &Space, flink: &Flink) -> Result<()> {
+    let example = Example::apply(space, "session-job-python", flink).await?;
     example.counts(space, 0).await?;
-    let wanted = json!({"job": {"jarURI": web.uri_of(FLINK_PYTHON)?, "parallelism": 2}});
+    let wanted = json!({"job": {"jarURI": flink.web.uri_of(flink.python_jar)?, "parallelism": 2}});
     example.goes_on_after(space, wanted).await?;
     refused(space, &example).await?;
     side_by_side(space, &example).await?;
@@ -105,20 +122,21 @@ struct Example {
 }
 
 impl Example {
-    /// Creates what is in the file, with the image and the jars of the test; ends when the job is stable.
-    async fn apply(space: &Space, name: &str, jars: &[(&str, &Web)]) -> Result<Self> {
+    /// Creates what is in the file, with the image and the jar of the test; ends when the job is stable.
+    async fn apply(space: &Space, name: &str, flink: &Flink) -> Result<Self> {
         let documents = documents(space, name)?;
         let (mut cluster, mut job) = (None, None);
         for document in &documents {
             let mut document = document.clone();
             match text(&document, "/kind") {
                 "FlinkDeployment" => {
-                    document["spec"]["image"] = IMAGE.into();
+                    document["spec"]["image"] = flink.image.into();
+                    document["spec"]["flinkVersion"] = flink.version.into();
                     cluster = Some(space.create(document).await?);
                 }
                 "FlinkSessionJob" => {
-                    for (jar, web) in jars {
-                        document["spec"]["job"]["jarURI"] = web.uri_of(jar)?.into();
+                    if let Some(jar) = document.pointer_mut("/spec/job/jarURI") {
+                        *jar = flink.web.uri_of(SQL_RUNNER)?.into();
                     }
                     create(space, document.clone()).await?;
                     job = Some(document);
