@@ -13,8 +13,8 @@ pub(crate) fn is_python(job: &JobSpec) -> bool {
     job.entry_class.as_deref() == Some(DRIVER)
 }
 
-/// Whether the driver finds the program among its arguments. It reads options up to the first one that it does not know,
-/// and ends the whole JobManager if the program was not among them.
+/// Whether the driver of Flink 1.x finds the program among its arguments. It reads options up to the first one that it does
+/// not know, and ends the whole JobManager if the program was not among them.
 pub(crate) fn names_program(arguments: &[String]) -> bool {
     let [option, _, ..] = arguments else { return false };
     let name = option.trim_start_matches('-');

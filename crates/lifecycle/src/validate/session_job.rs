@@ -2,7 +2,7 @@
 //!
 //! Upstream: `DefaultValidator.validateSessionJob`.
 
-use api::{FlinkDeploymentSpec, FlinkSessionJobSpec, JobSpec};
+use api::{FlinkDeploymentSpec, FlinkSessionJobSpec, FlinkVersion, JobSpec};
 use flink_conf::FlinkConf;
 
 use super::artifact_settings::ArtifactSettings;
@@ -58,21 +58,20 @@ pub fn session_job(
     }
     let jar = spec.job.as_ref().and_then(|job| job.jar_uri.as_deref());
     jar_uri::check(jar, settings, resolved, &mut findings);
-    if let Some(job) = &spec.job {
-        check_python(job, &mut findings);
-    }
     if let Some(cluster) = cluster {
         check_with_cluster(spec, cluster, &mut findings);
     }
     findings.into_violations()
 }
 
-/// Not a rule upstream, where such a job ends the JobManager, and with it all other jobs, with each try.
-fn check_python(job: &JobSpec, findings: &mut Findings) {
-    if python::is_python(job) && !python::names_program(job.args_or_default()) {
+/// Not a rule upstream, where such a job ends the JobManager, and with it all other jobs, with each try. The driver of
+/// Flink 2.2 knows the options of `flink run`; those of 2.0 and 2.1 get the benefit of the doubt.
+fn check_python(job: &JobSpec, version: Option<FlinkVersion>, findings: &mut Findings) {
+    let knows_options = version.is_none_or(|version| version >= FlinkVersion::V2_0);
+    if !knows_options && python::is_python(job) && !python::names_program(job.args_or_default()) {
         findings.add(
             Rule::PythonArguments,
-            "spec.job.args of a Python session job must begin with -py or -pym and the program. What options like \
+            "Before Flink 2.0, spec.job.args of a Python session job must begin with -py or -pym. What options like \
              -pyclientexec say belongs into spec.flinkConfiguration (python.client.executable, python.executable, \
              python.files, python.requirements, python.archives)",
             "Put -py or -pym first, then the program, then its own arguments.",
@@ -92,6 +91,7 @@ fn check_with_cluster(spec: &FlinkSessionJobSpec, cluster: SessionCluster<'_>, f
         findings.add(Rule::OtherSessionCluster, message, remedy);
     }
     if let Some(job) = &spec.job {
+        check_python(job, cluster.spec.flink_version, findings);
         job::check(job, None, cluster.effective, findings);
     }
     autoscaler::check(cluster.effective, findings);

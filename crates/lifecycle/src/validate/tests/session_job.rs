@@ -75,10 +75,11 @@ fn the_jar_may_be_fetched() {
 /// With each of these Flink's driver would end the JobManager.
 #[test]
 fn a_python_program_is_named_first() {
-    let found = |arguments: Value| {
-        let class = "org.apache.flink.client.python.PythonDriver";
-        rules(&check(json!({"job": {"entryClass": class, "jarURI": null, "args": arguments}}), &[]))
+    let check = |class: &str, arguments: &Value, version: &str| {
+        let spec = with(job(), json!({"job": {"entryClass": class, "jarURI": null, "args": arguments}}));
+        rules(&check_with(None, spec, Some(("sessions", json!({"flinkVersion": version}))), &[]))
     };
+    let driver = "org.apache.flink.client.python.PythonDriver";
     for arguments in [
         json!(null),
         json!(["-py"]),
@@ -89,7 +90,9 @@ fn a_python_program_is_named_first() {
         json!(["-pyfs", "/library.py", "-py", "/job.py"]),
         json!(["--pyFiles", "/library.py", "--python", "/job.py"]),
     ] {
-        assert_eq!(found(arguments.clone()), [Rule::PythonArguments], "{arguments}");
+        assert_eq!(check(driver, &arguments, "v1_20"), [Rule::PythonArguments], "{arguments}");
+        assert_eq!(check(driver, &arguments, "v2_0"), [], "{arguments}");
+        assert_eq!(check("other.Driver", &arguments, "v1_20"), [], "{arguments}");
     }
     for arguments in [
         json!(["-py", "/job.py"]),
@@ -99,10 +102,8 @@ fn a_python_program_is_named_first() {
         json!(["--python", "/job.py"]),
         json!(["--pyModule=job", "argument"]),
     ] {
-        assert_eq!(found(arguments.clone()), [], "{arguments}");
+        assert_eq!(check(driver, &arguments, "v1_20"), [], "{arguments}");
     }
-    let jar = json!({"job": {"entryClass": "other.Driver", "args": ["-pyfs", "/x"]}});
-    assert_eq!(check(jar, &[]), vec![], "only Python's driver");
 }
 
 #[test]
