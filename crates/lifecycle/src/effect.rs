@@ -70,6 +70,8 @@ pub struct JobSubmission {
     pub savepoint_path: Option<String>,
     /// Whether state may be left out that belongs to no operator of the job.
     pub allow_non_restored_state: Option<bool>,
+    /// Whether the cluster may run no other program while it runs this one.
+    pub runs_alone: bool,
     /// Version of the cluster.
     pub flink_version: Option<FlinkVersion>,
     /// Limit for the upload and for the main method, each (`kubernetes.operator.job.submission.timeout`).

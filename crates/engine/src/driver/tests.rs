@@ -90,6 +90,7 @@ fn submit() -> Effect {
         parallelism: None,
         savepoint_path: None,
         allow_non_restored_state: None,
+        runs_alone: false,
         flink_version: None,
         time_limit: Duration::from_mins(10),
     }))

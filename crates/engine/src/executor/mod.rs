@@ -12,6 +12,7 @@ mod objects;
 mod references;
 mod secrets;
 mod submission;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::interruptions::Interruptions;
 use crate::ports::{Artifacts, Clock, KubernetesApi, ZooKeeper};
 use crate::resource::Resource;
 use crate::slots::Slots;
+use turns::Turns;
 
 pub use error::{EffectError, EffectErrorKind};
 
@@ -82,6 +84,7 @@ pub struct Executor {
     remotes: Remotes,
     slots: Arc<Slots>,
     interruptions: Interruptions,
+    turns: Turns,
 }
 
 impl Executor {
@@ -102,6 +105,7 @@ impl Executor {
             remotes,
             slots: Arc::default(),
             interruptions: Interruptions::default(),
+            turns: Turns::default(),
         }
     }
 

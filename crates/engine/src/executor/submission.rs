@@ -9,6 +9,7 @@ use lifecycle::JobSubmission;
 
 use super::Executor;
 use super::error::{EffectError, EffectErrorKind};
+use super::turns::Turn;
 use crate::caches::ResourceId;
 use crate::ports::{Artifact, ArtifactRequest};
 use crate::resource::Resource;
@@ -25,17 +26,25 @@ impl Executor {
         submission: &JobSubmission,
     ) -> Result<(), EffectError> {
         let slot = self.slots.give_back();
-        // A slow host does not delay the deletion of the resource, or its repair.
+        // A slow host, or a slow program, does not delay the deletion of the resource, or its repair.
         let id = ResourceId::new(resource.kind, resource.key.clone());
-        let jar = self.interruptions.unless_changed(id, self.fetch(resource, submission)).await;
-        let changed = || EffectErrorKind::ResourceChanged.during("fetch the jar".to_owned());
-        let jar = jar.unwrap_or_else(|| Err(changed()));
-        let submitted = match jar {
-            Ok(jar) => self.run(resource, submission, &jar).await,
+        let ready = self.interruptions.unless_changed(id, self.prepare(resource, submission)).await;
+        let changed = || EffectErrorKind::ResourceChanged.during("prepare the submission".to_owned());
+        let submitted = match ready.unwrap_or_else(|| Err(changed())) {
+            Ok((jar, _turn)) => self.run(resource, submission, &jar).await,
             Err(error) => Err(error),
         };
         drop(slot);
         submitted
+    }
+
+    async fn prepare(
+        &self,
+        resource: &Resource,
+        submission: &JobSubmission,
+    ) -> Result<(Artifact, Turn), EffectError> {
+        let jar = self.fetch(resource, submission).await?;
+        Ok((jar, self.turns.wait(&submission.cluster, submission.runs_alone).await))
     }
 
     async fn fetch(&self, resource: &Resource, submission: &JobSubmission) -> Result<Artifact, EffectError> {

@@ -809,6 +809,7 @@ fn submission(job: Value) -> JobSubmission {
         parallelism: Some(2),
         savepoint_path: None,
         allow_non_restored_state: None,
+        runs_alone: false,
         flink_version: Some(api::FlinkVersion::V1_20),
         time_limit: Duration::from_secs(10),
     }
@@ -834,7 +835,7 @@ async fn asked_to_run(job: Value) -> Vec<(String, Value)> {
 async fn a_python_job_is_its_driver_with_an_empty_jar() {
     let asked = asked_to_run(json!({
         "entryClass": "org.apache.flink.client.python.PythonDriver",
-        "args": ["-pyclientexec", "/usr/local/bin/python3", "-py", "/opt/flink/usrlib/job.py"],
+        "args": ["-py", "/opt/flink/usrlib/job.py", "--name", "two words"],
     }))
     .await;
     let urls: Vec<&str> = asked.iter().map(|(url, _)| url.as_str()).collect();
@@ -850,12 +851,29 @@ async fn a_python_job_is_its_driver_with_an_empty_jar() {
         asked[1].1,
         json!({
             "entryClass": "org.apache.flink.client.python.PythonDriver",
-            "programArgsList": ["-pyclientexec", "/usr/local/bin/python3", "-py", "/opt/flink/usrlib/job.py"],
+            "programArgsList": ["-py", "/opt/flink/usrlib/job.py", "--name", "two words"],
             "parallelism": 2,
             "jobId": JOB,
             "claimMode": "NO_CLAIM",
         })
     );
+}
+
+/// Beside another program it would be submitted as that one, or the other one as this one.
+#[tokio::test(start_paused = true)]
+async fn a_program_that_runs_alone_is_sent_when_no_other_one_is_running() {
+    let bench = Bench::with(Arc::new(OneJar));
+    let submission = JobSubmission { runs_alone: true, ..submission(json!({})) };
+    let effect = Effect::SubmitJob(Box::new(submission.clone()));
+    let running = bench.executor.turns.wait(&submission.cluster, false).await;
+    let waiting = bench.executor.perform(&bench.resource, vec![effect]);
+    assert!(tokio::time::timeout(Duration::from_mins(1), waiting).await.is_err());
+    assert!(bench.flink.asked.lock().unwrap().is_empty());
+    drop(running);
+    bench.flink.prepared.lock().unwrap().push(Err(TransportError::TimedOut { sent: true }));
+    let effect = Effect::SubmitJob(Box::new(submission));
+    assert!(bench.executor.perform(&bench.resource, vec![effect]).await.failure.is_some());
+    assert_eq!(bench.flink.asked.lock().unwrap().len(), 1, "the upload");
 }
 
 /// Statements with blanks and quotes arrive as one argument.

@@ -19,6 +19,7 @@ mod cluster;
 mod deletion;
 mod polling;
 mod pruned;
+pub(crate) mod python;
 mod resource;
 mod submission;
 #[cfg(test)]

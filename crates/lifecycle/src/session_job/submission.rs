@@ -3,6 +3,7 @@
 use api::{JobState, JobStatusState, Operation, OperationKind, ReconciliationState, UpgradeMode};
 
 use super::Pass;
+use super::python::is_python;
 use crate::effect::{Effect, JobSubmission};
 use crate::event::{Component, EventRecord, Reason};
 use crate::job::identity::{self, Purpose};
@@ -118,6 +119,7 @@ impl Pass<'_> {
             parallelism: u32::try_from(job.parallelism_or_default()).ok().filter(|number| *number > 0),
             savepoint_path: self.recorded_path(),
             allow_non_restored_state: job.allow_non_restored_state,
+            runs_alone: is_python(&job),
             flink_version: self.cluster_version(),
             time_limit: self.settings.job_submission_timeout,
         })));

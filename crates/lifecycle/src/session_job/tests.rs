@@ -236,6 +236,18 @@ fn a_job_waits_for_its_cluster_and_says_so() {
 }
 
 #[test]
+fn only_python_runs_alone() {
+    for (class, alone) in [("org.apache.flink.client.python.PythonDriver", true), ("example.Main", false)] {
+        let mut world = World::new("stateless");
+        let job = world.job.spec.job.as_mut().unwrap();
+        job.entry_class = Some(class.to_owned());
+        job.args = Some(vec!["-py".to_owned(), "/job.py".to_owned()]);
+        let decision = world.decide();
+        assert_eq!(submissions(&decision).iter().map(|one| one.runs_alone).collect::<Vec<_>>(), [alone]);
+    }
+}
+
+#[test]
 fn the_id_is_recorded_before_the_job_is_submitted_and_kept_until_flink_knows_it() {
     let mut world = World::new("savepoint");
     let decision = world.decide();

@@ -99,6 +99,8 @@ pub enum Rule {
     DeploymentNameChange,
     /// The jar of a session job is not to be fetched (E4).
     JarUri,
+    /// Arguments with which Python's driver of Flink 1.x would end the JobManager of a session cluster.
+    PythonArguments,
     /// The cluster of a session job is an application cluster (E5).
     NotASessionCluster,
     /// A session job is brought together with a cluster that it does not name (E6).

@@ -2,13 +2,14 @@
 //!
 //! Upstream: `DefaultValidator.validateSessionJob`.
 
-use api::{FlinkDeploymentSpec, FlinkSessionJobSpec};
+use api::{FlinkDeploymentSpec, FlinkSessionJobSpec, FlinkVersion, JobSpec};
 use flink_conf::FlinkConf;
 
 use super::artifact_settings::ArtifactSettings;
 use super::deployment::{check_cluster_name, check_configuration_form};
 use super::jar_uri::{self, ResolvedHost};
 use super::{Findings, Rule, Violation, autoscaler, job};
+use crate::session_job::python;
 
 /// The cluster of a session job, if it exists.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,21 @@ pub fn session_job(
     findings.into_violations()
 }
 
+/// Not a rule upstream, where such a job ends the JobManager, and with it all other jobs, with each try. The driver of
+/// Flink 2.2 knows the options of `flink run`; those of 2.0 and 2.1 get the benefit of the doubt.
+fn check_python(job: &JobSpec, version: Option<FlinkVersion>, findings: &mut Findings) {
+    let knows_options = version.is_none_or(|version| version >= FlinkVersion::V2_0);
+    if !knows_options && python::is_python(job) && !python::names_program(job.args_or_default()) {
+        findings.add(
+            Rule::PythonArguments,
+            "Before Flink 2.0, spec.job.args of a Python session job must begin with -py or -pym. What options like \
+             -pyclientexec say belongs into spec.flinkConfiguration (python.client.executable, python.executable, \
+             python.files, python.requirements, python.archives)",
+            "Put -py or -pym first, then the program, then its own arguments.",
+        );
+    }
+}
+
 /// E5 to E8.
 fn check_with_cluster(spec: &FlinkSessionJobSpec, cluster: SessionCluster<'_>, findings: &mut Findings) {
     let remedy = "Set spec.deploymentName to the name of a session cluster, which is a FlinkDeployment without spec.job.";
@@ -75,6 +91,7 @@ fn check_with_cluster(spec: &FlinkSessionJobSpec, cluster: SessionCluster<'_>, f
         findings.add(Rule::OtherSessionCluster, message, remedy);
     }
     if let Some(job) = &spec.job {
+        check_python(job, cluster.spec.flink_version, findings);
         job::check(job, None, cluster.effective, findings);
     }
     autoscaler::check(cluster.effective, findings);

@@ -118,11 +118,8 @@ async fn apply(space: &Space, example: &str) -> Result<String> {
 }
 
 async fn create(space: &Space, example: &str) -> Result<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/{example}.yaml"));
-    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-    let text = text.replace(DIRECTORY, &space.data.display().to_string());
     let mut cluster = None;
-    for document in serde_saphyr::from_multiple::<Value>(&text)? {
+    for document in documents(space, example)? {
         if document["kind"] == "FlinkDeployment" {
             cluster = Some(name(&space.create(document).await?).to_owned());
         } else {
@@ -131,6 +128,14 @@ async fn create(space: &Space, example: &str) -> Result<String> {
         }
     }
     cluster.with_context(|| format!("{example} has no FlinkDeployment"))
+}
+
+/// What is in an example, with state in the scenario's directory.
+pub(super) fn documents(space: &Space, example: &str) -> Result<Vec<Value>> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../examples/{example}.yaml"));
+    let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let text = text.replace(DIRECTORY, &space.data.display().to_string());
+    serde_saphyr::from_multiple(&text).with_context(|| file.display().to_string())
 }
 
 async fn remove(space: &Space, cluster: &str) -> Result<()> {

@@ -146,6 +146,12 @@ const ALL: &[Scenario] = &[
         "jobs that were cancelled by hand, or whose JobManager was restarted without HA"
     ),
     scenario!(long "session-jobs-many", session_jobs::many::run, "time until fifteen jobs of one cluster run"),
+    scenario!(
+        long "session-job-python-and-sql",
+        session_jobs::python_and_sql::on_1_20,
+        "jobs in Python and SQL, upgraded with savepoints, and two Python programs at the same time"
+    ),
+    scenario!(long "session-job-python-and-sql-2-2", session_jobs::python_and_sql::on_2_2, "the same on Flink 2.2"),
     scenario!(long "ingress", ingress::run, "an Ingress changed in place, and requests through a controller"),
     scenario!("probes-and-metrics", pages::run, "what the operator's own pages say"),
     scenario!("broken-image", broken_image::run, "an image that does not exist, then one that does"),

@@ -4,6 +4,7 @@ pub(super) mod changes;
 mod jars;
 pub(super) mod lost;
 pub(super) mod many;
+pub(super) mod python_and_sql;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -132,9 +133,9 @@ async fn job_id(space: &Space, name: &str) -> Result<String> {
 }
 
 /// The snapshot that Flink says the job has started from; empty if it was none.
-async fn restored_from(space: &Space, name: &str) -> Result<String> {
+async fn restored_from(space: &Space, cluster: &str, name: &str) -> Result<String> {
     let path = format!("/jobs/{}/checkpoints", job_id(space, name).await?);
-    let checkpoints = space.cluster.ask_flink(&space.name, CLUSTER, &path).await?;
+    let checkpoints = space.cluster.ask_flink(&space.name, cluster, &path).await?;
     Ok(text(&checkpoints, "/latest/restored/external_path").to_owned())
 }
 

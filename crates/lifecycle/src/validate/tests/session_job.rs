@@ -72,6 +72,40 @@ fn the_jar_may_be_fetched() {
     refused(&check(json!({"job": {"jarURI": "/a.jar"}}), &[]), Rule::JarUri, message);
 }
 
+/// With each of these Flink's driver would end the JobManager.
+#[test]
+fn a_python_program_is_named_first() {
+    let check = |class: &str, arguments: &Value, version: &str| {
+        let spec = with(job(), json!({"job": {"entryClass": class, "jarURI": null, "args": arguments}}));
+        rules(&check_with(None, spec, Some(("sessions", json!({"flinkVersion": version}))), &[]))
+    };
+    let driver = "org.apache.flink.client.python.PythonDriver";
+    for arguments in [
+        json!(null),
+        json!(["-py"]),
+        json!(["-py=/job.py"]),
+        json!(["/job.py", "argument"]),
+        json!(["-", "/job.py"]),
+        json!(["-pyclientexec", "/usr/bin/python3", "-py", "/job.py"]),
+        json!(["-pyfs", "/library.py", "-py", "/job.py"]),
+        json!(["--pyFiles", "/library.py", "--python", "/job.py"]),
+    ] {
+        assert_eq!(check(driver, &arguments, "v1_20"), [Rule::PythonArguments], "{arguments}");
+        assert_eq!(check(driver, &arguments, "v2_0"), [], "{arguments}");
+        assert_eq!(check("other.Driver", &arguments, "v1_20"), [], "{arguments}");
+    }
+    for arguments in [
+        json!(["-py", "/job.py"]),
+        json!(["-py", "/job.py", "-pyclientexec", "argument"]),
+        json!(["-py=/job.py", "argument"]),
+        json!(["-pym", "job"]),
+        json!(["--python", "/job.py"]),
+        json!(["--pyModule=job", "argument"]),
+    ] {
+        assert_eq!(check(driver, &arguments, "v1_20"), [], "{arguments}");
+    }
+}
+
 #[test]
 fn the_cluster_runs_sessions() {
     let application = json!({"job": {"jarURI": "local:///a.jar"}});

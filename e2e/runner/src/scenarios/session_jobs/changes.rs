@@ -85,7 +85,7 @@ async fn redeployed(space: &Space) -> Result<()> {
     change(space, REDEPLOYED, wanted).await?;
     job_is_stable(space, REDEPLOYED).await?;
     ensure!(job_id(space, REDEPLOYED).await? != before, "the old job goes on");
-    let restored = restored_from(space, REDEPLOYED).await?;
+    let restored = restored_from(space, CLUSTER, REDEPLOYED).await?;
     ensure!(restored == savepoint, "started from {restored:?}, not from {savepoint}");
     space.say(&format!("redeployed from {restored}"));
     Ok(())

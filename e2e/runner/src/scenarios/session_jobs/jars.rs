@@ -26,7 +26,7 @@ pub(super) struct Jars {
     _s3: Server,
 }
 
-/// A web server with the counting job; it ends when this is dropped.
+/// A web server with jars; it ends when this is dropped.
 pub(super) struct Web {
     address: String,
     _server: Server,
@@ -52,19 +52,31 @@ fn variable(name: &str) -> Result<String> {
     std::env::var(name).with_context(|| format!("{name} is not set"))
 }
 
-/// Puts the counting job's jar there.
-fn copy_jar(folder: &Path) -> Result<()> {
-    let jar = variable(JAR)?;
+/// Puts the jar there that a variable names.
+fn copy_jar(variable_with_jar: &str, folder: &Path) -> Result<()> {
+    let jar = variable(variable_with_jar)?;
     fs::create_dir_all(folder)?;
-    fs::copy(&jar, folder.join(JAR_NAME)).with_context(|| jar)?;
+    fs::copy(&jar, folder.join(file_name(&jar)?)).with_context(|| jar)?;
     Ok(())
+}
+
+fn file_name(path: &str) -> Result<&str> {
+    let name = Path::new(path).file_name().and_then(|name| name.to_str());
+    name.with_context(|| format!("{path} is no file"))
 }
 
 impl Web {
     /// Serves the counting job at this port, which no other scenario uses. `scratch` is a directory for what is served.
     pub(super) fn serve(scratch: &Path, port: u16) -> Result<Self> {
+        Self::serve_jars(scratch, port, &[JAR])
+    }
+
+    /// The same with the jars that these variables name.
+    pub(super) fn serve_jars(scratch: &Path, port: u16, jars: &[&str]) -> Result<Self> {
         let (node, folder) = (variable(NODE)?, scratch.join("web"));
-        copy_jar(&folder)?;
+        for jar in jars {
+            copy_jar(jar, &folder)?;
+        }
         let mut command = Command::new("python3");
         command
             .args(["-m", "http.server", "--bind", &node, "--directory"])
@@ -76,13 +88,18 @@ impl Web {
     pub(super) fn uri(&self) -> String {
         format!("http://{}/{JAR_NAME}", self.address)
     }
+
+    /// The address of the jar that this variable names.
+    pub(super) fn uri_of(&self, jar: &str) -> Result<String> {
+        Ok(format!("http://{}/{}", self.address, file_name(&variable(jar)?)?))
+    }
 }
 
 impl Jars {
     /// Serves the counting job both ways.
     pub(super) fn serve(scratch: &Path, http_port: u16) -> Result<Self> {
         let (s3, node, store) = (variable(S3_SERVER)?, variable(NODE)?, scratch.join("store"));
-        copy_jar(&store.join("jars/team"))?;
+        copy_jar(JAR, &store.join("jars/team"))?;
         let mut command = Command::new(s3);
         command
             .env("ROOT_ACCESS_KEY", S3_KEY)

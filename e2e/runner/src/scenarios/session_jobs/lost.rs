@@ -74,7 +74,7 @@ async fn jobmanager_restarted(space: &Space) -> Result<()> {
     let wanted = json!({"job": {"initialSavepointPath": checkpoint, "savepointRedeployNonce": 1}});
     change(space, STATEFUL, wanted).await?;
     job_is_stable(space, STATEFUL).await?;
-    let restored = restored_from(space, STATEFUL).await?;
+    let restored = restored_from(space, CLUSTER, STATEFUL).await?;
     ensure!(restored.ends_with(&checkpoint["file://".len()..]), "started from {restored:?}");
     goes_on(space, STATEFUL, 3, 2, counted).await?;
     Ok(())
