@@ -1,6 +1,8 @@
 //! Figures of jars on their way to a session cluster: the operator's memory while big ones are, and what users see of
 //! servers that misbehave, while a job beside them gets its jar.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -81,13 +83,30 @@ async fn misbehaving(bench: &Bench) -> Result<()> {
     let good = JarHost::start("127.0.0.1", Conduct::Jar { size: 1, rate: 100 }).await?;
     let began = Instant::now();
     create(bench, "good", good.url()).await?;
-    until(bench, "good", |job| text(job, "/status/jobStatus/state") == "RUNNING").await?;
-    print(&format!("a job beside {} such servers runs after", hosts.len()), &seconds(began.elapsed()), "");
-    for (what, job, _host, began) in &hosts {
-        let told = until(bench, job, |job| !text(job, "/status/error").is_empty()).await?;
-        let error: Value = serde_json::from_str(text(&told, "/status/error")).context("no JSON")?;
-        let message = text(&error, "/message").replace(bench.scratch(), "...");
-        print(&format!("server: {what}"), &seconds(began.elapsed()), &message);
+    let mut told = BTreeMap::new();
+    let mut runs = None;
+    while told.len() < hosts.len() || runs.is_none() {
+        ensure!(began.elapsed() < PATIENCE, "only of {} servers anything is told", told.len());
+        if runs.is_none() && text(&job(bench, "good").await?, "/status/jobStatus/state") == "RUNNING" {
+            runs = Some(began.elapsed());
+        }
+        for (number, (_, name, _, began)) in hosts.iter().enumerate() {
+            if let Entry::Vacant(entry) = told.entry(number) {
+                let job = job(bench, name).await?;
+                let error = text(&job, "/status/error");
+                if !error.is_empty() {
+                    entry.insert((began.elapsed(), serde_json::from_str::<Value>(error)?));
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let what = format!("a job beside {} servers that misbehave runs after", hosts.len());
+    print(&what, &seconds(runs.unwrap_or_default()), "");
+    for (number, (took, error)) in &told {
+        let message = text(error, "/message").replace(bench.scratch(), "...");
+        let (what, ..) = hosts[*number];
+        print(&format!("server: {what}"), &seconds(*took), &message);
     }
     for (_, job, _, _) in &hosts {
         bench.cluster.delete(Kind::FlinkSessionJob, NAMESPACE, job).await?;
@@ -141,14 +160,6 @@ async fn create(bench: &Bench, name: &str, uri: &str) -> Result<()> {
     bench.cluster.create(Kind::FlinkSessionJob, NAMESPACE, job).await.map(drop)
 }
 
-async fn until(bench: &Bench, name: &str, condition: impl Fn(&Value) -> bool) -> Result<Value> {
-    let began = Instant::now();
-    loop {
-        let job = bench.cluster.get(Kind::FlinkSessionJob, NAMESPACE, name).await?.context("it is gone")?;
-        if condition(&job) {
-            return Ok(job);
-        }
-        ensure!(began.elapsed() < PATIENCE, "{name}: {}", job["status"]);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+async fn job(bench: &Bench, name: &str) -> Result<Value> {
+    bench.cluster.get(Kind::FlinkSessionJob, NAMESPACE, name).await?.context("it is gone")
 }
