@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use api::JobStatus;
-use lifecycle::snapshot::{deployment_needs, session_job_needs, snapshot_needs, undecodable_needs};
+use lifecycle::snapshot::References;
 
 use super::{Cache, Cached, Caches, Entry};
 
@@ -12,10 +12,15 @@ impl Caches {
     /// The resource that needs the files at `path`, if any does besides the one of the uid `except`.
     #[must_use]
     pub fn needed_by(&self, namespace: &str, except: Option<&str>, path: &str) -> Option<String> {
-        let by_deployment = || first(&self.flink_deployments, namespace, except, path, deployment_needs);
-        let by_session_job = || first(&self.flink_session_jobs, namespace, except, path, session_job_needs);
-        let by_snapshot = || first(&self.flink_state_snapshots, namespace, except, path, snapshot_needs);
-        by_deployment().or_else(by_session_job).or_else(by_snapshot)
+        self.references(namespace).find_map(|one| one.needs(except, path).map(str::to_owned))
+    }
+
+    /// What the resources of a namespace refer to.
+    pub fn references(&self, namespace: &str) -> impl Iterator<Item = References> {
+        let deployments = of_kind(&self.flink_deployments, namespace, References::of_deployment);
+        let session_jobs = of_kind(&self.flink_session_jobs, namespace, References::of_session_job);
+        let snapshots = of_kind(&self.flink_state_snapshots, namespace, References::of_snapshot);
+        deployments.chain(session_jobs).chain(snapshots).filter(|one| !one.is_empty())
     }
 
     /// Those savepoints of the history in `status`, which is that of the resource of the uid `own`, that another one needs.
@@ -33,16 +38,13 @@ impl Caches {
     }
 }
 
-/// The first resource of a cache that needs the files.
-fn first<T: Cached>(
+fn of_kind<T: Cached>(
     cache: &Cache<T>,
     namespace: &str,
-    except: Option<&str>,
-    path: &str,
-    needs: impl Fn(&T, Option<&str>, &str) -> Option<String>,
-) -> Option<String> {
-    cache.list(Some(namespace)).iter().find_map(|entry| match entry {
-        Entry::Good(resource) => needs(resource, except, path),
-        Entry::Bad(undecodable) => undecodable_needs(&undecodable.object, except, path),
+    references: impl Fn(&T) -> References,
+) -> impl Iterator<Item = References> {
+    cache.list(Some(namespace)).into_iter().map(move |entry| match entry {
+        Entry::Good(resource) => references(&resource),
+        Entry::Bad(undecodable) => References::of_undecodable(&undecodable.object),
     })
 }

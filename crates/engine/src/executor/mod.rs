@@ -29,6 +29,7 @@ use crate::interruptions::Interruptions;
 use crate::ports::{Artifacts, Clock, KubernetesApi, ZooKeeper};
 use crate::resource::Resource;
 use crate::slots::Slots;
+use references::Looks;
 use turns::Turns;
 
 pub use error::{EffectError, EffectErrorKind};
@@ -85,6 +86,7 @@ pub struct Executor {
     slots: Arc<Slots>,
     interruptions: Interruptions,
     turns: Turns,
+    looks: Looks,
 }
 
 impl Executor {
@@ -106,6 +108,7 @@ impl Executor {
             slots: Arc::default(),
             interruptions: Interruptions::default(),
             turns: Turns::default(),
+            looks: Looks::default(),
         }
     }
 

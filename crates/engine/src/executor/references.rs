@@ -1,6 +1,12 @@
 //! The last look before files are deleted: what the caches do not know may refer to them all the same, because a watch has
 //! fallen behind, or because the resource is another operator's.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use lifecycle::snapshot::References;
+
 use super::Executor;
 use crate::caches::Caches;
 use crate::ports::{ApiError, Kind, Scope, WatchEvent};
@@ -9,15 +15,61 @@ use crate::resource::Resource;
 /// Kinds of resources that refer to savepoints.
 const KINDS: [Kind; 3] = [Kind::FLINK_DEPLOYMENT, Kind::FLINK_SESSION_JOB, Kind::FLINK_STATE_SNAPSHOT];
 
+/// For how long what was read counts: snapshots are often deleted by the hundred.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
+
+/// What was read of each namespace. Who comes while it is read waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Looks(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Look>>>>>);
+
+#[derive(Debug)]
+struct Look {
+    at: Timestamp,
+    references: Vec<References>,
+}
+
+impl Looks {
+    /// Those that nobody uses are forgotten.
+    fn of(&self, namespace: &str, now: Timestamp) -> Arc<tokio::sync::Mutex<Option<Look>>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, look| match look.try_lock() {
+            Ok(look) => look.as_ref().is_some_and(|look| look.is_fresh(now)),
+            Err(_) => true,
+        });
+        Arc::clone(all.entry(namespace.to_owned()).or_default())
+    }
+}
+
+impl Look {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) < FRESH
+    }
+}
+
 impl Executor {
     /// The resource of the namespace that needs the files at `path`, if any does besides `resource`, as the API server
-    /// says now.
+    /// says now, or said a moment ago.
     pub(super) async fn needed_by(
         &self,
         resource: &Resource,
         path: &str,
     ) -> Result<Option<String>, ApiError> {
         let namespace = &resource.key.namespace;
+        let look = self.looks.of(namespace, self.clock.now());
+        let mut look = look.lock().await;
+        let now = self.clock.now();
+        let known = look.take().filter(|look| look.is_fresh(now));
+        let known = match known {
+            Some(known) => known,
+            None => Look { at: now, references: self.read_references(namespace).await? },
+        };
+        let needs = |one: &References| one.needs(Some(&resource.uid), path).map(str::to_owned);
+        let by = known.references.iter().find_map(needs);
+        *look = Some(known);
+        Ok(by)
+    }
+
+    async fn read_references(&self, namespace: &str) -> Result<Vec<References>, ApiError> {
         let stored = Caches::default();
         for kind in KINDS {
             let objects = match self.api.list(kind, &Scope::namespace(namespace)).await {
@@ -27,6 +79,6 @@ impl Executor {
             };
             stored.apply(kind, Some(namespace), WatchEvent::Restarted(objects));
         }
-        Ok(stored.needed_by(namespace, Some(&resource.uid), path))
+        Ok(stored.references(namespace).collect())
     }
 }

@@ -38,9 +38,7 @@ use crate::{Decision, PollPlan, Question, Requeue};
 
 pub use job::{JobView, Phase, SnapshotJob, seen_from_job};
 pub(crate) use references::is_same;
-pub use references::{
-    deployment_needs, path_to_dispose, session_job_needs, snapshot_needs, undecodable_needs,
-};
+pub use references::{References, path_to_dispose};
 
 /// Time between polls while Flink writes a snapshot.
 const BUSY: Duration = Duration::from_secs(1);

@@ -2,7 +2,6 @@
 
 use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot, JobSpec, JobStatus};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::core::DynamicObject;
 use serde_json::Value;
@@ -16,61 +15,70 @@ pub fn path_to_dispose(resource: &FlinkStateSnapshot) -> Option<&str> {
     (owns_files(resource) && !path.is_empty()).then_some(path)
 }
 
-/// Whether a job may have to start from `path`, or lists it: what its resource is called, if so. The resource of the uid
-/// `except` is the one that asks.
-#[must_use]
-pub fn deployment_needs(resource: &FlinkDeployment, except: Option<&str>, path: &str) -> Option<String> {
-    let status = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
-    let is_other = is_other(&resource.metadata, except);
-    (is_other && needs(resource.spec.job.as_ref(), status, path)).then(|| named(resource))
+/// The paths that a resource refers to: files there are needed as long as it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct References {
+    uid: Option<String>,
+    by: String,
+    paths: Vec<String>,
 }
 
-/// The same for a job on a session cluster.
-#[must_use]
-pub fn session_job_needs(resource: &FlinkSessionJob, except: Option<&str>, path: &str) -> Option<String> {
-    let status = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
-    let is_other = is_other(&resource.metadata, except);
-    (is_other && needs(resource.spec.job.as_ref(), status, path)).then(|| named(resource))
-}
+impl References {
+    /// Of a job: what it may have to start from, and what its status lists.
+    #[must_use]
+    pub fn of_deployment(resource: &FlinkDeployment) -> Self {
+        let status = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
+        Self::of(resource, of_job(resource.spec.job.as_ref(), status))
+    }
 
-/// The same for a snapshot that stays, whether it was taken there or stands for one that was there before.
-#[must_use]
-pub fn snapshot_needs(resource: &FlinkStateSnapshot, except: Option<&str>, path: &str) -> Option<String> {
-    let meta = &resource.metadata;
-    let taken = resource.status.as_ref().and_then(|status| status.path.as_deref());
-    let given = resource.spec.savepoint.as_ref().filter(|it| it.already_exists == Some(true));
-    let given = given.and_then(|savepoint| savepoint.path.as_deref());
-    let stays = is_other(meta, except) && meta.deletion_timestamp.is_none();
-    (stays && taken.into_iter().chain(given).any(|own| is_same(own, path))).then(|| named(resource))
-}
+    /// The same of a job on a session cluster.
+    #[must_use]
+    pub fn of_session_job(resource: &FlinkSessionJob) -> Self {
+        let status = resource.status.as_ref().and_then(|status| status.job_status.as_ref());
+        Self::of(resource, of_job(resource.spec.job.as_ref(), status))
+    }
 
-/// The same for an object that cannot be decoded: it needs the path if it says it anywhere.
-#[must_use]
-pub fn undecodable_needs(object: &DynamicObject, except: Option<&str>, path: &str) -> Option<String> {
-    let kind = object.types.as_ref().map(|types| types.kind.as_str()).unwrap_or_default();
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    (is_other(&object.metadata, except) && names_path(&object.data, path)).then(|| format!("{kind} {name}"))
-}
+    /// Of a snapshot that stays, whether it was taken there or stands for one that was there before.
+    #[must_use]
+    pub fn of_snapshot(resource: &FlinkStateSnapshot) -> Self {
+        let taken = resource.status.as_ref().and_then(|status| status.path.as_deref());
+        let given = resource.spec.savepoint.as_ref().filter(|it| it.already_exists_or_default());
+        let given = given.and_then(|savepoint| savepoint.path.as_deref());
+        let stays = resource.metadata.deletion_timestamp.is_none();
+        Self::of(resource, taken.into_iter().chain(given).filter(|_| stays))
+    }
 
-fn names_path(object: &Value, path: &str) -> bool {
-    match object {
-        Value::String(text) => is_same(text, path),
-        Value::Array(items) => items.iter().any(|item| names_path(item, path)),
-        Value::Object(fields) => fields.values().any(|field| names_path(field, path)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    /// Of an object that cannot be decoded: whatever it says may be a path.
+    #[must_use]
+    pub fn of_undecodable(object: &DynamicObject) -> Self {
+        let kind = object.types.as_ref().map(|types| types.kind.as_str()).unwrap_or_default();
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        let mut paths = Vec::new();
+        collect_texts(&object.data, &mut paths);
+        Self { uid: object.metadata.uid.clone(), by: format!("{kind} {name}"), paths }
+    }
+
+    fn of<'a, K: Resource<DynamicType = ()>>(resource: &K, paths: impl Iterator<Item = &'a str>) -> Self {
+        let meta = resource.meta();
+        let by = format!("{} {}", K::kind(&()), meta.name.as_deref().unwrap_or_default());
+        Self { uid: meta.uid.clone(), by, paths: paths.map(str::to_owned).collect() }
+    }
+
+    /// What the resource is called, if it needs `path` and is not the one of the uid `except`, which asks.
+    #[must_use]
+    pub fn needs(&self, except: Option<&str>, path: &str) -> Option<&str> {
+        let is_other = except.is_none() || self.uid.as_deref() != except;
+        (is_other && self.paths.iter().any(|known| is_same(known, path))).then_some(&self.by)
+    }
+
+    /// Whether it refers to nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
     }
 }
 
-fn is_other(metadata: &ObjectMeta, except: Option<&str>) -> bool {
-    except.is_none() || metadata.uid.as_deref() != except
-}
-
-/// How a resource is called towards its users.
-fn named<K: Resource<DynamicType = ()>>(resource: &K) -> String {
-    format!("{} {}", K::kind(&()), resource.meta().name.as_deref().unwrap_or_default())
-}
-
-fn needs(spec: Option<&JobSpec>, status: Option<&JobStatus>, path: &str) -> bool {
+fn of_job<'a>(spec: Option<&'a JobSpec>, status: Option<&'a JobStatus>) -> impl Iterator<Item = &'a str> {
     let initial = spec.and_then(|job| job.initial_savepoint_path.as_deref());
     let upgrade = status.and_then(|status| status.upgrade_savepoint_path.as_deref());
     let info = status.and_then(|status| status.savepoint_info.as_ref());
@@ -78,7 +86,16 @@ fn needs(spec: Option<&JobSpec>, status: Option<&JobStatus>, path: &str) -> bool
     let history = info.and_then(|info| info.savepoint_history.as_ref());
     let listed = last.into_iter().chain(history.into_iter().flatten());
     let listed = listed.filter_map(|savepoint| savepoint.location.as_deref());
-    initial.into_iter().chain(upgrade).chain(listed).any(|known| is_same(known, path))
+    initial.into_iter().chain(upgrade).chain(listed)
+}
+
+fn collect_texts(object: &Value, texts: &mut Vec<String>) {
+    match object {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(fields) => fields.values().for_each(|field| collect_texts(field, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Whether two paths name the same place: `file:/a`, `file:///a` and `file:/a/` do.

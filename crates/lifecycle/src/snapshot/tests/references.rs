@@ -1,13 +1,25 @@
 //! Who else needs the files of a savepoint.
 
-use api::{FlinkDeployment, FlinkSessionJob};
+use api::{FlinkDeployment, FlinkSessionJob, FlinkStateSnapshot};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
-use super::super::{deployment_needs, path_to_dispose, session_job_needs, snapshot_needs};
+use super::super::{References, path_to_dispose};
 use super::world::{World, checkpoint, savepoint, with_savepoint};
 
 const PATH: &str = "file:///sp/one";
+
+fn deployment_needs(resource: &FlinkDeployment, except: Option<&str>, path: &str) -> Option<String> {
+    References::of_deployment(resource).needs(except, path).map(str::to_owned)
+}
+
+fn session_job_needs(resource: &FlinkSessionJob, except: Option<&str>, path: &str) -> Option<String> {
+    References::of_session_job(resource).needs(except, path).map(str::to_owned)
+}
+
+fn snapshot_needs(resource: &FlinkStateSnapshot, except: Option<&str>, path: &str) -> Option<String> {
+    References::of_snapshot(resource).needs(except, path).map(str::to_owned)
+}
 
 #[test]
 fn files_go_with_a_savepoint_that_says_so() {
