@@ -15,15 +15,15 @@ table_recipe() {
 table_layer() {
   local output=$1 release=$2 scratch root jar
   scratch=$(dirname "$output")
-  root=$scratch/root/opt/flink
+  root=$scratch/layer/opt/flink
   flink_jars "$scratch/jars" "$release"
   mkdir -p "$root/lib" "$root/opt"
   for jar in "${TABLE_JARS[@]}"; do
     # shellcheck disable=SC2086 # a pattern
     mv "$scratch/jars"/$jar "$root/$(dirname "$jar")/"
   done
-  chmod -R u=rwX,go=rX "$scratch/root"
-  layer "$output" "$scratch/root"
+  chmod -R u=rwX,go=rX "$scratch/layer"
+  layer "$output" "$scratch/layer"
 }
 
 # python_recipe RELEASE
@@ -39,7 +39,7 @@ python_layer() {
   require mmdebstrap mmdebstrap
   require pip "pip for Python 3"
   scratch=$(dirname "$output")
-  root=$scratch/root
+  root=$scratch/layer
   log=$scratch/log
   mkdir -p "$root"
   step "making Python $PYTHON_VERSION with PyFlink $release"
@@ -68,7 +68,7 @@ programs_layer() {
   require javac "a JDK"
   mkdir -p "$scratch/flink"
   for part in "$@"; do tar --extract --file "$part" --directory "$scratch/flink" ./opt/flink/lib; done
-  "$E2E_DIR/sql-runner/build" "$scratch/flink/opt/flink/lib" "$scratch/root/opt/flink/usrlib/sql-runner.jar" >&2
-  chmod -R u=rwX,go=rX "$scratch/root"
-  layer "$output" "$scratch/root"
+  "$E2E_DIR/sql-runner/build" "$scratch/flink/opt/flink/lib" "$scratch/layer/opt/flink/usrlib/sql-runner.jar" >&2
+  chmod -R u=rwX,go=rX "$scratch/layer"
+  layer "$output" "$scratch/layer"
 }

@@ -32,9 +32,14 @@ impl Caches {
         status: Option<&JobStatus>,
     ) -> BTreeSet<String> {
         let info = status.and_then(|status| status.savepoint_info.as_ref());
-        let history = info.and_then(|info| info.savepoint_history.as_ref()).into_iter().flatten();
-        let paths = history.filter_map(|savepoint| savepoint.location.as_ref());
-        paths.filter(|path| self.needed_by(namespace, own, path).is_some()).cloned().collect()
+        let history = info.and_then(|info| info.savepoint_history.as_deref()).unwrap_or_default();
+        if history.is_empty() {
+            return BTreeSet::new();
+        }
+        let others: Vec<References> = self.references(namespace).collect();
+        let paths = history.iter().filter_map(|savepoint| savepoint.location.as_ref());
+        let is_needed = |path: &&String| others.iter().any(|one| one.needs(own, path).is_some());
+        paths.filter(is_needed).cloned().collect()
     }
 }
 

@@ -44,6 +44,10 @@ impl Look {
     fn is_fresh(&self, now: Timestamp) -> bool {
         now.duration_since(self.at) < FRESH
     }
+
+    fn needed_by(&self, resource: &Resource, path: &str) -> Option<&str> {
+        self.references.iter().find_map(|one| one.needs(Some(&resource.uid), path))
+    }
 }
 
 impl Executor {
@@ -58,14 +62,14 @@ impl Executor {
         let look = self.looks.of(namespace, self.clock.now());
         let mut look = look.lock().await;
         let now = self.clock.now();
-        let known = look.take().filter(|look| look.is_fresh(now));
-        let known = match known {
-            Some(known) => known,
-            None => Look { at: now, references: self.read_references(namespace).await? },
-        };
-        let needs = |one: &References| one.needs(Some(&resource.uid), path).map(str::to_owned);
-        let by = known.references.iter().find_map(needs);
-        *look = Some(known);
+        // What needed the files a moment ago may be gone by now, and nobody would come back to delete them.
+        let is_free = |look: &Look| look.is_fresh(now) && look.needed_by(resource, path).is_none();
+        if look.as_ref().is_some_and(is_free) {
+            return Ok(None);
+        }
+        let new = Look { at: now, references: self.read_references(namespace).await? };
+        let by = new.needed_by(resource, path).map(str::to_owned);
+        *look = Some(new);
         Ok(by)
     }
 

@@ -141,7 +141,11 @@ impl Bench {
 
     /// Creates a job on the session cluster.
     pub(super) async fn create_job(&self, name: &str, configuration: Value) -> Result<()> {
-        let uri = format!("{}/{JAR}", jar_server::URL);
+        self.create_job_from(name, &format!("{}/{JAR}", jar_server::URL), configuration).await
+    }
+
+    /// The same with a jar of another server.
+    pub(super) async fn create_job_from(&self, name: &str, uri: &str, configuration: Value) -> Result<()> {
         let job = json!({
             "apiVersion": "flink.apache.org/v1beta1",
             "kind": "FlinkSessionJob",

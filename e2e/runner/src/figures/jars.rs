@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use flink_client::stub::ClusterSettings;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, BenchArguments, CLUSTER, seconds};
+use super::bench::{Bench, BenchArguments, seconds};
 use super::jar_hosts::{Conduct, JarHost};
 use super::{mebibytes, print, resident};
 use crate::kubernetes::{Kind, text};
@@ -77,12 +77,12 @@ async fn misbehaving(bench: &Bench) -> Result<()> {
     for (number, (what, conduct)) in HOSTS.iter().enumerate() {
         let host = JarHost::start(&format!("127.0.2.{}", number + 1), *conduct).await?;
         let job = format!("misbehaving-{number}");
-        create(bench, &job, host.url()).await?;
+        bench.create_job_from(&job, host.url(), json!({})).await?;
         hosts.push((*what, job, host, Instant::now()));
     }
     let good = JarHost::start("127.0.0.1", Conduct::Jar { size: 1, rate: 100 }).await?;
     let began = Instant::now();
-    create(bench, "good", good.url()).await?;
+    bench.create_job_from("good", good.url(), json!({})).await?;
     let mut told = BTreeMap::new();
     let mut runs = None;
     while told.len() < hosts.len() || runs.is_none() {
@@ -122,7 +122,7 @@ async fn in_flight(bench: &Bench, arguments: &Arguments) -> Result<()> {
     for number in 0..jars {
         // Each on a host of its own: of one, only a few are fetched at a time.
         let host = JarHost::start(&format!("127.0.1.{}", number + 1), Conduct::Jar { size, rate }).await?;
-        create(bench, &format!("big-{number}"), host.url()).await?;
+        bench.create_job_from(&format!("big-{number}"), host.url(), json!({})).await?;
         hosts.push(host);
     }
     let began = Instant::now();
@@ -145,19 +145,6 @@ async fn in_flight(bench: &Bench, arguments: &Arguments) -> Result<()> {
     print("resident memory before", &mebibytes(before), "");
     print("resident memory at most while they are in flight", &mebibytes(most), "60 MiB more");
     Ok(())
-}
-
-async fn create(bench: &Bench, name: &str, uri: &str) -> Result<()> {
-    let job = json!({
-        "apiVersion": "flink.apache.org/v1beta1",
-        "kind": "FlinkSessionJob",
-        "metadata": {"name": name},
-        "spec": {
-            "deploymentName": CLUSTER,
-            "job": {"jarURI": uri, "parallelism": 1, "upgradeMode": "stateless"},
-        },
-    });
-    bench.cluster.create(Kind::FlinkSessionJob, NAMESPACE, job).await.map(drop)
 }
 
 async fn job(bench: &Bench, name: &str) -> Result<Value> {
