@@ -123,6 +123,11 @@ impl JobResource for FlinkDeployment {
         pass.is_standalone()
     }
 
+    fn changed_since_start(pass: &Pass<'_>) -> bool {
+        let made_from = pass.observed.job_manager.as_ref().and_then(|job_manager| job_manager.generation);
+        made_from != pass.status.observed_generation
+    }
+
     fn flink_version(pass: &Pass<'_>) -> Option<FlinkVersion> {
         pass.deployed_spec()?.flink_version
     }

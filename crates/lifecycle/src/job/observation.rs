@@ -99,9 +99,11 @@ impl<'a, R: JobResource> Pass<'a, R> {
         }
         self.status.error_mut().take_if(|error| error == JOB_NOT_FOUND_ERR);
         let now = self.now().as_millisecond().to_string();
+        let start_time = Some(job.start_time.to_string());
         let recorded = self.job();
+        let began_anew = recorded.start_time.is_some() && recorded.start_time != start_time;
         recorded.job_name = Some(job.name.clone());
-        recorded.start_time = Some(job.start_time.to_string());
+        recorded.start_time = start_time;
         recorded.state = Some(state);
         if before != Some(state) {
             recorded.update_time = Some(now);
@@ -115,6 +117,9 @@ impl<'a, R: JobResource> Pass<'a, R> {
             self.observe_pending_snapshots(answer);
             if !state.is_terminal() {
                 R::observe_running_job(self, answer);
+            }
+            if began_anew && !state.is_terminal() {
+                self.job_began_anew();
             }
             self.forget_old_failures(job, answer.at);
         }

@@ -34,11 +34,14 @@ impl<R: JobResource> Pass<'_, R> {
 
     /// Whether the running job can be told another parallelism.
     fn can_be_rescaled(&self) -> bool {
+        self.has_adaptive_job() && self.job_is_reachable()
+    }
+
+    fn has_adaptive_job(&self) -> bool {
         self.settings.inplace_scaling
             && R::has_job(self)
             && !R::is_standalone(self)
             && self.reconciliation_state() == ReconciliationState::Deployed
-            && self.job_is_reachable()
             && R::flink_version(self).is_some_and(|version| version >= FlinkVersion::V1_18)
             && R::configuration(self).is_some_and(|conf| flink_conf::is_adaptive(&conf))
     }
@@ -58,7 +61,9 @@ impl<R: JobResource> Pass<'_, R> {
         let Some(there) = self.parallelism() else { return self.waits_for_rescaling() };
         let before = self.deployed_spec().and_then(|spec| self.overrides(&spec)).unwrap_or_default();
         let wanted = self.overrides(&self.spec).and_then(|after| bounds(there, &before, &after));
-        let in_vain = self.rescaling_took(PATIENCE, Some(there.since));
+        // An operator that was held up for long has an old answer.
+        let answered = self.answer().map_or(there.since, |answer| answer.at);
+        let in_vain = self.rescaling_took(PATIENCE, Some(there.since), answered);
         match wanted {
             None if there.refusal.is_some() && !in_vain => self.waits_for_rescaling(),
             None => false,
@@ -112,11 +117,15 @@ impl<R: JobResource> Pass<'_, R> {
             None => bounds(there, &overrides, &overrides),
         });
         let wanted = wanted.filter(|wanted| self.parallelism().is_some_and(|it| *wanted != it.bounds()));
-        let missing = self.parallelism().map(|there| there.missing(&overrides));
+        let known = self.parallelism().filter(|there| there.refusal.is_none());
+        let missing = known.map(|there| there.missing(&overrides));
         let runs = self.all_tasks_run();
         let is_told = before.is_none() || wanted.is_none();
         let reached = runs && is_told && missing.as_ref().is_some_and(Vec::is_empty);
-        if self.job_ended() || reached || self.rescaling_took(self.settings.readiness_timeout, None) {
+        if self.job_ended()
+            || reached
+            || self.rescaling_took(self.settings.readiness_timeout, None, self.now())
+        {
             if let Some(missing) = missing.filter(|missing| !missing.is_empty() && !self.job_ended()) {
                 self.tell_missing_parallelism(&missing);
             }
@@ -131,6 +140,19 @@ impl<R: JobResource> Pass<'_, R> {
             self.tell_parallelism(wanted);
         }
         self.look_again(self.settings.progress_check_interval);
+    }
+
+    /// Flink has begun the job anew, with the configuration that its cluster was made with. What the job was told since
+    /// is lost, unless HA metadata has kept it; a change that is under way tells it anyhow.
+    pub(crate) fn job_began_anew(&mut self) {
+        let overrides = || self.deployed_spec().and_then(|spec| self.overrides(&spec)).unwrap_or_default();
+        if R::changed_since_start(self)
+            && !self.rescales()
+            && self.has_adaptive_job()
+            && !overrides().is_empty()
+        {
+            self.begin_rescaling(None);
+        }
     }
 
     /// Whether the spec is again what is recorded.
@@ -155,11 +177,11 @@ impl<R: JobResource> Pass<'_, R> {
         true
     }
 
-    /// Whether the operation has gone on for `limit`. An operator that has been away counts `since` it is back.
-    fn rescaling_took(&self, limit: Duration, since: Option<Timestamp>) -> bool {
+    /// Whether the operation had gone on for `limit` at a moment. An operator that has been away counts `since` it is back.
+    fn rescaling_took(&self, limit: Duration, since: Option<Timestamp>, at: Timestamp) -> bool {
         let began = self.operation().start_timestamp.max(since.map(Timestamp::as_millisecond));
         let began = began.unwrap_or_default();
-        let took = self.now().as_millisecond().saturating_sub(began);
+        let took = at.as_millisecond().saturating_sub(began);
         u64::try_from(took).is_ok_and(|took| u128::from(took) >= limit.as_millis())
     }
 

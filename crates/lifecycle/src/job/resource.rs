@@ -67,6 +67,8 @@ pub(crate) trait JobResource: Sized {
     fn has_job(pass: &Pass<'_, Self>) -> bool;
     /// Whether the cluster is a standalone one.
     fn is_standalone(pass: &Pass<'_, Self>) -> bool;
+    /// Whether the spec may have changed, without a restart, since the cluster of this job alone was made.
+    fn changed_since_start(pass: &Pass<'_, Self>) -> bool;
     /// The version of Flink that runs.
     fn flink_version(pass: &Pass<'_, Self>) -> Option<FlinkVersion>;
     /// `status` and message of the condition `Running`.

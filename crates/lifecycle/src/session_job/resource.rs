@@ -115,6 +115,11 @@ impl JobResource for FlinkSessionJob {
         pass.cluster_mode() == KubernetesDeploymentMode::Standalone
     }
 
+    /// Without HA metadata a session cluster that begins again has no jobs.
+    fn changed_since_start(_: &Pass<'_>) -> bool {
+        false
+    }
+
     fn flink_version(pass: &Pass<'_>) -> Option<FlinkVersion> {
         pass.cluster_version()
     }

@@ -5,12 +5,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::expectations::{event, jobmanager, stable};
+use super::expectations::{event, is_stable, jobmanager, stable};
 use super::ledger::{Ledger, goes_on};
-use super::space::{Space, TO_STABLE};
+use super::space::{Look, Space, TO_STABLE};
 use super::specs::Flink;
 use super::stateful::{Mode, counting};
-use crate::kubernetes::{text, uid};
+use crate::kubernetes::{Kind, name as name_of, text, uid};
 
 pub(super) const OVERRIDES: &str = "pipeline.jobvertex-parallelism-overrides";
 
@@ -58,9 +58,39 @@ async fn in_place(space: &Space, name: &str, flink: Flink) -> Result<()> {
     space.say(&format!("{name} rescaled by a restart in {:.1} s", began.elapsed().as_secs_f64()));
     ensure!(uid(&before) != uid(&jobmanager(space, name).await?), "an override that is gone needs a restart");
     goes_on(space, name, 3, 2, counted).await?;
+    begun_anew(space, name, &id).await?;
     if flink == Flink::V1_20 {
         beyond_the_slots(space, name, &id).await?;
     }
+    Ok(())
+}
+
+/// Without high availability a JobManager that comes up again knows nothing of a rescaling: neither of the state, which
+/// is why nobody counts here, nor of the parallelism, which the job gets nevertheless.
+async fn begun_anew(space: &Space, name: &str, id: &str) -> Result<()> {
+    space.change(name, json!({"flinkConfiguration": {OVERRIDES: format!("{id}:2")}})).await?;
+    stable(space, name).await?;
+    let before = jobmanager(space, name).await?;
+    let start = |deployment: &Value| text(deployment, "/status/jobStatus/startTime").to_owned();
+    let started = start(&space.deployment(name).await?);
+    let pods =
+        space.cluster.list(Kind::Pod, &space.name, &format!("app={name},component=jobmanager")).await?;
+    for pod in &pods {
+        space.cluster.delete(Kind::Pod, &space.name, name_of(pod)).await?;
+    }
+    space.say("deleted the JobManager's pod");
+    let again = |now: &Value| is_stable(now) && start(now) != started;
+    space.until_deployment(name, "has begun its job anew", TO_STABLE, again).await?;
+    space
+        .until("the job has its parallelism again", TO_STABLE, async || {
+            let vertices = vertices_of_application(space, name).await?;
+            let now = vertices.iter().find(|vertex| vertex["id"] == id).context("the vertex is gone")?;
+            let parallelism = &now["parallelism"];
+            Ok(if *parallelism == 2 { Look::Done(()) } else { Look::NotYet(parallelism.to_string()) })
+        })
+        .await?;
+    stable(space, name).await?;
+    ensure!(uid(&before) == uid(&jobmanager(space, name).await?), "the cluster was replaced");
     Ok(())
 }
 

@@ -137,6 +137,76 @@ fn a_change_that_replaces_one_which_was_not_confirmed_knows_what_was_there_befor
     assert_eq!(before[SOURCE], "1-2");
 }
 
+/// It was held up for longer than Flink may take, and knows only what Flink said before.
+#[test]
+fn an_operator_that_was_held_up_does_not_restart_the_job_because_of_that() {
+    let mut world = taken();
+    world.later(60);
+    world.pass();
+    assert_eq!(told(&world), [(SINK, "1-2".to_owned()), (SOURCE, "1-4".to_owned())]);
+    assert_eq!(world.held().as_deref(), Some("Scaling"));
+}
+
+/// The job runs as it was told while it ran, and a new JobManager begins it.
+fn began_anew() -> World {
+    let mut world = taken();
+    world.answer().parallelism.as_mut().unwrap().vertices.get_mut(SOURCE).unwrap().bounds.upper = 4;
+    world.pass();
+    parallelism(&mut world, 1, 4, 4);
+    world.pass();
+    assert_eq!((world.status().operation, world.lifecycle()), (None, LifecycleState::Stable));
+    world.later(60);
+    world.job_is(JobStatusState::Running);
+    world.answer().jobs[0].start_time += 60_000;
+    world.pass();
+    world
+}
+
+#[test]
+fn a_job_that_began_anew_is_told_what_it_was_told_before() {
+    let mut world = began_anew();
+    assert_eq!(world.status().operation.unwrap().kind, Some(OperationKind::Scaling));
+    world.calls.clear();
+    world.later(1);
+    parallelism(&mut world, 1, 2, 2);
+    world.answer().jobs[0].start_time += 60_000;
+    world.pass();
+    assert_eq!(told(&world), [(SINK, "1-2".to_owned()), (SOURCE, "1-4".to_owned())]);
+    world.later(1);
+    parallelism(&mut world, 1, 4, 4);
+    world.pass();
+    assert_eq!((world.status().operation, world.calls.len(), world.created), (None, 1, 1));
+    assert_eq!(world.lifecycle(), LifecycleState::Stable);
+    world.rests();
+}
+
+#[test]
+fn a_job_that_began_anew_and_knows_its_parallelism_is_left_alone() {
+    let mut world = began_anew();
+    world.calls.clear();
+    world.later(1);
+    parallelism(&mut world, 1, 4, 4);
+    world.pass();
+    assert_eq!((world.status().operation, world.calls.len()), (None, 0));
+    world.rests();
+}
+
+/// Its cluster was made with them.
+#[test]
+fn a_job_with_the_overrides_of_its_cluster_is_not_asked_when_it_begins_anew() {
+    let spec = with(
+        application("savepoint"),
+        &[("jobmanager.scheduler", "Adaptive"), (OVERRIDES, "cbc357ccb763df2852fee8c4fc7d55f2:4")],
+    );
+    let mut world = World::stable(spec);
+    world.later(60);
+    world.job_is(JobStatusState::Running);
+    world.answer().jobs[0].start_time += 60_000;
+    world.pass();
+    assert_eq!(world.status().operation, None);
+    world.rests();
+}
+
 #[test]
 fn the_least_parallelism_never_exceeds_the_most() {
     let mut world = asked();
