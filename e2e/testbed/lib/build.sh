@@ -51,7 +51,7 @@ program_path() {
     kubernetes) echo "$PROGRAMS_DIR/kubernetes-$KUBERNETES_VERSION-$(source_digest kubernetes)" ;;
     etcd) echo "$PROGRAMS_DIR/etcd-$ETCD_VERSION-$(source_digest etcd)" ;;
     credentials) echo "$PROGRAMS_DIR/credentials-$(source_digest credentials)" ;;
-    coredns) echo "$PROGRAMS_DIR/coredns-$COREDNS_VERSION" ;;
+    coredns) echo "$PROGRAMS_DIR/coredns-$COREDNS_VERSION-$(source_digest coredns)" ;;
     helm) echo "$PROGRAMS_DIR/helm-$HELM_VERSION" ;;
     kwok) echo "$PROGRAMS_DIR/kwok-$KWOK_VERSION" ;;
     versitygw) echo "$PROGRAMS_DIR/versitygw-$VERSITYGW_VERSION" ;;
@@ -65,8 +65,7 @@ program_path() {
 # compile PROGRAM DIRECTORY: leave the program in DIRECTORY, under any name.
 compile() {
   case $1 in
-    kubernetes | etcd | credentials | skipper | cert-manager) compile_module "$1" "$2" ;;
-    coredns) install_published "github.com/coredns/coredns@$COREDNS_VERSION" "$2" ;;
+    kubernetes | etcd | coredns | credentials | skipper | cert-manager) compile_module "$1" "$2" ;;
     helm) install_published "helm.sh/helm/v3/cmd/helm@$HELM_VERSION" "$2" "-X helm.sh/helm/v3/internal/version.version=$HELM_VERSION" ;;
     kwok) install_published "sigs.k8s.io/kwok/cmd/kwok@$KWOK_VERSION" "$2" ;;
     versitygw) install_published "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW_VERSION" "$2" ;;
