@@ -27,7 +27,7 @@ host_target() {
   rustc -vV | sed -n 's/^host: //p'
 }
 
-# Cargo's profile of the binary; `dev` builds faster and is slower.
+# Cargo's profile of the binary; `quick` builds faster, and `dev` is slower too.
 OPERATOR_PROFILE=${OPERATOR_PROFILE:-release}
 
 # operator_binary : where the binary lies, or will lie.
@@ -37,11 +37,14 @@ operator_binary() {
   echo "${CARGO_TARGET_DIR:-$ROOT/target}/$(host_target)/$directory/flink-operator"
 }
 
-# build_operator: static, since its image holds nothing else. With a target named, the flags
-# do not reach build scripts and macros, which must be loaded dynamically.
+# build_operator [OPTION…] : static, since its image holds nothing else. With a target named, the flags
+# do not reach build scripts and macros, which must be loaded dynamically. In the profile `quick` it is built
+# together with the simulation, so that all they are made of is compiled once.
 build_operator() {
+  local packages=(--package flink-operator)
+  [[ $OPERATOR_PROFILE != quick ]] || packages+=(--package simulation --bin flink-operator --bin simulate)
   (cd "$ROOT" && RUSTFLAGS='-C target-feature=+crt-static' \
-    cargo build --profile "$OPERATOR_PROFILE" --locked --target "$(host_target)" -p flink-operator "$@")
+    cargo build --profile "$OPERATOR_PROFILE" --locked --target "$(host_target)" "${packages[@]}" "$@")
 }
 
 # operator_tag : names the image by what is in it, so that another binary is another image.

@@ -1,17 +1,9 @@
 # shellcheck shell=bash
 # The program that checks, and the bed that it checks in. Expects steps.sh and operator.sh.
 
-runner_binary() {
-  echo "${CARGO_TARGET_DIR:-$ROOT/target}/debug/e2e-runner"
-}
-
-build_runner() {
-  (cd "$ROOT" && cargo build --quiet --locked -p e2e-runner)
-}
-
 # run_runner ARGUMENTS… : outside of any bed.
 run_runner() {
-  build_runner && "$(runner_binary)" "$@"
+  build_programs && "$(program e2e-runner)" "$@"
 }
 
 # prepare_bed BED FLINK… : a full bed with the images of the operator and of these Flink versions.
@@ -50,7 +42,7 @@ prepare_flink_bed() {
 # copy_of_operator FOLDER : builds the operator with debug checks, and prints the path of a copy that no
 # later build replaces.
 copy_of_operator() {
-  (cd "$ROOT" && cargo build --quiet --locked -p flink-operator) >&2 || return
-  cp "${CARGO_TARGET_DIR:-$ROOT/target}/debug/flink-operator" "$1/flink-operator"
+  build_programs >&2 || return
+  cp "$(program flink-operator)" "$1/flink-operator"
   echo "$1/flink-operator"
 }
