@@ -1,5 +1,6 @@
 //! What of a deleted cluster stays because the operator does not reach it: Flink's files of high availability, and whatever
-//! a class of one's own keeps. It is told once, when the deletion begins, and only where there is something of the kind.
+//! a class of one's own keeps. An Event tells it once, when the deletion begins, and only where there is something of the kind;
+//! the files are named by the condition `Deleting` too, while the cluster goes.
 //!
 //! Flink removes most of it when the job ends. The Java operator leaves the files, and says nothing.
 
@@ -13,8 +14,7 @@ impl Pass<'_> {
     /// Tells of the deletion, and of what it leaves.
     pub(super) fn announce_with_leftovers(&mut self) {
         let conf = self.deployed_configuration();
-        let files = conf.as_ref().and_then(|conf| self.files_that_stay(conf));
-        let message = match files {
+        let message = match self.files_that_stay() {
             Some(files) => format!("Cleaning up FlinkDeployment. {files}"),
             None => "Cleaning up FlinkDeployment".to_owned(),
         };
@@ -34,8 +34,10 @@ impl Pass<'_> {
         super::super::build::configuration(self, &spec).ok()
     }
 
-    fn files_that_stay(&self, conf: &FlinkConf) -> Option<String> {
-        if !HighAvailability::of(conf).is_active() {
+    /// Names the directories with files of high availability, and says what to do with them. None without high availability.
+    pub(super) fn files_that_stay(&self) -> Option<String> {
+        let conf = self.deployed_configuration()?;
+        if !HighAvailability::of(&conf).is_active() {
             return None;
         }
         let directory = conf.text(state::HA_STORAGE_DIR)?.trim_end_matches('/');

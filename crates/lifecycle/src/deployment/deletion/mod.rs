@@ -83,13 +83,14 @@ impl Pass<'_> {
 
     /// Returns whether the cluster counts as gone although its Deployment is there: it had its time.
     fn cluster_goes(&mut self, job_manager: &JobManager) -> bool {
-        self.deletion_waits(
-            "WaitingForCluster",
-            format!(
-                "The Deployment {} and its pods are being deleted. If a pod does not end, its node may be gone.",
-                self.name
-            ),
+        let mut message = format!(
+            "The Deployment {} and its pods are being deleted. If a pod does not end, its node may be gone.",
+            self.name
         );
+        if let Some(files) = self.files_that_stay() {
+            message = format!("{message} {files}");
+        }
+        self.deletion_waits("WaitingForCluster", message);
         if !job_manager.terminating {
             self.cancel_quietly();
             self.delete_deployment(job_manager);

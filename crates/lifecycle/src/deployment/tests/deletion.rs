@@ -446,8 +446,11 @@ fn told_of(world: &mut World, part: &str) -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn files_of_high_availability_that_stay_are_named_once() {
+fn files_of_high_availability_that_stay_are_named_by_one_event_and_by_the_condition() {
     let mut world = deleted(with_ha(application("last-state")));
+    world.pass();
+    let (_, message) = world.condition("Deleting").unwrap();
+    assert!(message.contains("file:///ha/app and file:///ha/job-result-store/app."), "{message}");
     let told = told_of(&mut world, "file:///ha");
     assert_eq!(told.len(), 1, "{told:?}");
     let (event, message) = told.first().unwrap();
