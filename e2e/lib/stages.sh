@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Stages of a test run: each is tried, whatever became of the others, and counted. Expects steps.sh and
-# an array STAGES of names and descriptions.
+# an array STAGES of names and descriptions; what the test put into the background is waited for here.
 
 PASSED=0
 FAILED=0
@@ -19,15 +19,20 @@ choose_stages() {
   done
 }
 
-# Stages that use what fill_caches makes.
-NEED_CACHES=(chart api-server scenarios flink-rest)
+# What of the background a stage uses, and what that is called.
+declare -A NEEDS=([chart]=components [artifacts]=servers [api-server]=components
+  [scenarios]="components images" [flink-rest]="components images")
+declare -A BACKGROUND_NAMES=([components]="Kubernetes, etcd, CoreDNS and Helm" [images]="Flink images"
+  [servers]="servers of artifacts")
 
 run_stages() {
-  local name
+  local name need
   for name in "${CHOSEN[@]}"; do
-    if [[ " ${NEED_CACHES[*]} " == *" $name "* && -v BACKGROUND_PIDS[caches] ]]; then
-      finished caches "components and Flink images" || true # the stage says what is missing
-    fi
+    for need in ${NEEDS[$name]-}; do
+      if [[ -v BACKGROUND_PIDS[$need] ]]; then
+        finished "$need" "${BACKGROUND_NAMES[$need]}" || true # the stage says what is missing
+      fi
+    done
     run_stage "$name"
   done
   printf '%s\n' "" "${SUMMARY[@]}" "$PASSED passed, $FAILED failed"
